@@ -1,0 +1,95 @@
+"""Scenes composed from real handwritten digits: grey, square, one to four digits at exact tight boxes."""
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .mnist_5k import split_digits
+
+SPLIT_KEYS = {'train': 0, 'val': 1}
+
+
+@dataclass(frozen=True)
+class DigitSceneComposer:
+    """Composes scene number i of a split; the same (seed, split, i) gives the same pixels.
+
+    Attributes:
+        split: digits to draw from, 'train' or 'val'; no digit is in both.
+        seed: first part of the random state.
+        size: side of the scene in pixels.
+        max_digits: a scene holds 1 .. max_digits digits, equally often.
+        min_side, max_side: range of a digit's longer side in pixels.
+        max_overlap: largest part of the smaller box that two boxes may share.
+        max_rotation, max_shear: range of a random rotation and shear in degrees, both signs.
+        ink: grey values below it are set to 0, so that the box around what is left is exact.
+    """
+    split: str = 'train'
+    seed: int = 0
+    size: int = 64
+    max_digits: int = 4
+    min_side: float = 14.0
+    max_side: float = 30.0
+    max_overlap: float = 0.05
+    max_rotation: float = 0.0
+    max_shear: float = 0.0
+    ink: int = 32
+
+    def compose(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Scene `index`.
+
+        Returns:
+            image (size, size) uint8, boxes (k, 4) int64 x0, y0, x1, y1 in pixels (x1 and y1 exclusive),
+            labels (k,) int64.
+        """
+        rng = np.random.default_rng([self.seed, SPLIT_KEYS[self.split], index])
+        digits, classes = split_digits(self.split)
+        image = np.zeros((self.size, self.size), np.uint8)
+        boxes, labels = [], []
+        for _ in range(rng.integers(1, self.max_digits + 1)):
+            pick = rng.integers(len(classes))
+            stamp = self._stamp(digits[pick], rng)
+            box = self._place(stamp.shape, boxes, rng)
+            if box is None:
+                continue
+            x0, y0, x1, y1 = box
+            np.maximum(image[y0:y1, x0:x1], stamp, out=image[y0:y1, x0:x1])
+            boxes.append(box)
+            labels.append(classes[pick])
+        return image, np.array(boxes, np.int64), np.array(labels, np.int64)
+
+    def _stamp(self, digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """A resized digit, cut to its ink."""
+        rows, columns = np.nonzero(digit >= self.ink)
+        height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
+        side = rng.uniform(self.min_side, self.max_side)
+        scale = side / max(height, width)
+        angle, shear = rng.uniform(-1, 1, 2) * np.deg2rad([self.max_rotation, self.max_shear])
+        cos, sin = np.cos(angle), np.sin(angle)
+        linear = scale * np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, np.tan(shear)], [0, 1]])
+        centre = np.array([columns.min() + (width - 1) / 2, rows.min() + (height - 1) / 2])
+        canvas = int(np.ceil(2 * self.max_side))
+        affine = np.column_stack([linear, np.full(2, (canvas - 1) / 2) - linear @ centre])
+        # Averaging before a reduction keeps thin strokes; the interpolation alone would skip pixels.
+        source = cv2.GaussianBlur(digit, (0, 0), 0.4 / scale) if scale < 0.8 else digit
+        stamp = cv2.warpAffine(source, affine, (canvas, canvas), flags=cv2.INTER_LINEAR)
+        stamp[stamp < self.ink] = 0
+        rows, columns = np.nonzero(stamp)
+        return stamp[rows.min():rows.max() + 1, columns.min():columns.max() + 1]
+
+    def _place(self, shape: tuple[int, int], boxes: list, rng: np.random.Generator, tries: int = 30):
+        """A free place for a box of `shape`, or None where `tries` random ones overlap others too much."""
+        height, width = shape
+        for _ in range(tries):
+            x0, y0 = rng.integers(self.size - width + 1), rng.integers(self.size - height + 1)
+            box = (x0, y0, x0 + width, y0 + height)
+            if all(_shared(box, other) <= self.max_overlap for other in boxes):
+                return box
+        return None
+
+
+def _shared(a, b) -> float:
+    """Intersection of two boxes over the area of the smaller."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    smaller = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
+    return max(width, 0) * max(height, 0) / smaller

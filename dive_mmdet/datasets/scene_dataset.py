@@ -1,0 +1,45 @@
+"""Digit scenes on the fly, for training."""
+from typing import Callable, Sequence
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+
+from dive_mmdet.registry import DATASETS
+
+from .digit_scenes import DigitSceneComposer
+
+CLASSES = tuple(str(digit) for digit in range(10))
+
+
+@DATASETS.register_module()
+class DigitSceneDataset(BaseDataset):
+    """Scenes 0 .. `num_scenes` - 1 of a split, composed when they are asked for.
+
+    An item carries the image (side, side, 3) uint8 and its instances in mmdet's format, so that mmdet's transforms
+    follow as they would after loading from disk.
+
+    Args:
+        num_scenes: length.
+        composer: arguments of `DigitSceneComposer`.
+        pipeline: transforms.
+    """
+    METAINFO = dict(classes=CLASSES)
+
+    def __init__(self, num_scenes: int, composer: dict | None = None, pipeline: Sequence[dict | Callable] = ()):
+        self.num_scenes, self.composer = num_scenes, DigitSceneComposer(**composer or {})
+        super().__init__(pipeline=list(pipeline), serialize_data=False)
+
+    def load_data_list(self) -> list[dict]:
+        """Nothing is listed: scenes are made in `get_data_info`."""
+        return []
+
+    def __len__(self) -> int:
+        return self.num_scenes
+
+    def get_data_info(self, idx: int) -> dict:
+        """Scene `idx` before the transforms."""
+        image, boxes, labels = self.composer.compose(int(idx) % self.num_scenes)
+        instances = [dict(bbox=box, bbox_label=int(label), ignore_flag=0)
+                     for box, label in zip(boxes.astype(np.float32).tolist(), labels)]
+        return dict(img=np.repeat(image[..., None], 3, axis=2), img_id=int(idx), sample_idx=int(idx),
+                    height=image.shape[0], width=image.shape[1], instances=instances)

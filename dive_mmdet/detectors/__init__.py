@@ -1,0 +1,3 @@
+from .generator_model import GeneratorModel
+
+__all__ = ['GeneratorModel']

@@ -1,0 +1,66 @@
+"""Training p(x | layout) by the ordinary Runner."""
+import torch
+from mmdet.registry import MODELS as MMDET_MODELS
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from dive_mmdet.inversion.likelihood import Likelihood
+from dive_mmdet.layout.corruptions import shift_one_box, swap_one_label
+from dive_mmdet.registry import MODELS
+
+from .ground_truth import true_layouts
+
+
+@MMDET_MODELS.register_module()
+@MODELS.register_module()
+class GeneratorModel(BaseModel):
+    """`loss` trains the generator; `predict` asks whether it listens to its layout.
+
+    Its weights are named `backbone.*`, as in the detector.
+
+    Args:
+        backbone: config of the generator.
+        listening: arguments of `Likelihood` for the check, and `shift`, by how much a box is moved in image sides.
+        data_preprocessor: as in any BaseModel; images must come out in [-1, 1].
+        init_cfg: as in any BaseModel.
+    """
+
+    def __init__(self, backbone: dict, listening: dict | None = None, data_preprocessor: dict | None = None,
+                 init_cfg: dict | None = None):
+        super().__init__(data_preprocessor, init_cfg)
+        self.backbone = MODELS.build(backbone)
+        listening = dict(listening or {})
+        self.shift = listening.pop('shift', 1 / 16)
+        self.likelihood = Likelihood(self.backbone, **listening)
+
+    def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
+        """Images (N, 3, H, W) in [-1, 1] -> latents, losses or checked samples."""
+        latents = self.backbone.encode(inputs)
+        if mode == 'tensor':
+            return latents
+        ids = true_layouts(data_samples, self.backbone.tokenizer).to(latents.device)
+        if mode == 'loss':
+            return dict(loss=self.backbone.loss(latents, ids))
+        energies = self.listening_energies(latents, ids, [sample.get('img_id', 0) for sample in data_samples])
+        for sample, values in zip(data_samples, energies):
+            sample.set_metainfo(dict(energies=values))
+        return data_samples
+
+    def listening_energies(self, latents: Tensor, ids: Tensor, seeds: list[int]) -> list[dict[str, float]]:
+        """Energies of the true layout and of wrong ones, a dictionary an image.
+
+        `shuffled` is the layout of the next image of the batch; a batch of one has none.
+        """
+        candidates = dict(true=ids, empty=self.backbone.vocabulary.empty().to(ids).expand_as(ids))
+        if len(ids) > 1:
+            candidates['shuffled'] = ids.roll(1, dims=0)
+        generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+        tokenizer = self.backbone.tokenizer
+        if tokenizer.vocabulary.num_classes > 1:
+            candidates['class_swapped'] = torch.stack(
+                [swap_one_label(row.cpu(), tokenizer, g) for row, g in zip(ids, generators)]).to(ids)
+        candidates['shifted'] = torch.stack(
+            [shift_one_box(row.cpu(), tokenizer, g, self.shift) for row, g in zip(ids, generators)]).to(ids)
+        energies = {name: self.likelihood.energy(latents, self.backbone.embed(layouts)).tolist()
+                    for name, layouts in candidates.items()}
+        return [dict(zip(energies, values)) for values in zip(*energies.values())]

@@ -1,0 +1,28 @@
+"""Annotated layouts of training samples. Nothing that predicts imports this."""
+from typing import Sequence
+
+import torch
+from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import get_box_tensor
+from torch import Tensor
+
+from dive_mmdet.layout import LayoutTokenizer
+
+
+def true_layouts(data_samples: Sequence[DetDataSample], tokenizer: LayoutTokenizer) -> Tensor:
+    """Token ids of the annotated layouts, (N, L), on the samples' device.
+
+    Raises:
+        ValueError: an annotation that cannot be tokenised; the sentence names the image.
+    """
+    layouts = []
+    for sample in data_samples:
+        instances = sample.gt_instances
+        height, width = sample.img_shape[:2]
+        boxes = get_box_tensor(instances.bboxes).double().cpu() / torch.tensor([width, height] * 2)
+        try:
+            layouts.append(tokenizer.encode(boxes, instances.labels.cpu()))
+        except ValueError as error:
+            image = sample.get('img_path', None) or sample.get('img_id', 'unknown')
+            raise ValueError(f'Image {image}: {error}') from None
+    return torch.stack(layouts)

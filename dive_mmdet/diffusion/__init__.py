@@ -1,0 +1,10 @@
+from .condition import ObjectEncoder
+from .denoisers import PatchTransformer
+from .first_stage import IdentityFirstStage, KLFirstStage, VQFirstStage
+from .generator import LayoutGenerator
+from .noise_bank import NoiseBank, stratified_timesteps
+from .schedule import NoiseSchedule
+from .token_table import TokenTable
+
+__all__ = ['IdentityFirstStage', 'KLFirstStage', 'LayoutGenerator', 'NoiseBank', 'NoiseSchedule', 'ObjectEncoder',
+           'PatchTransformer', 'TokenTable', 'VQFirstStage', 'stratified_timesteps']

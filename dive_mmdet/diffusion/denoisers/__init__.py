@@ -1,0 +1,3 @@
+from .patch_transformer import PatchTransformer
+
+__all__ = ['PatchTransformer']

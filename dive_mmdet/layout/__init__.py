@@ -1,0 +1,4 @@
+from .tokenizer import Layout, LayoutTokenizer
+from .vocabulary import LayoutVocabulary
+
+__all__ = ['Layout', 'LayoutTokenizer', 'LayoutVocabulary']

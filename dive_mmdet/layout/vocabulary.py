@@ -1,0 +1,116 @@
+"""Which ids exist, and which of them every position of a layout sequence may take."""
+import math
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+CLASS, TOP_LEFT, BOTTOM_RIGHT = range(3)
+TOKENS_PER_OBJECT = 3
+
+
+class LayoutVocabulary:
+    """Ids of a layout: (class, top-left, bottom-right) x `num_objects`, then the crop's two corners if it is encoded.
+
+    The published layout model keeps class and corner ids in one range (`shared_ids=True`): id 5 is both a class and a
+    corner, and only the position tells them apart. With `shared_ids=False` the classes follow the corners, so that
+    every id has a meaning of its own. The none id is the last one in both.
+
+    Args:
+        num_classes: C, number of categories.
+        num_objects: K, number of object slots.
+        grid: n, grid points an axis; corner ids are 0 .. n*n - 1. Needed unless `num_tokens` is given.
+        num_tokens: rows of a published table, from which n = floor(sqrt(num_tokens)) follows. Needs `shared_ids`.
+        shared_ids: classes share the range of the corners (taming-transformers, `objects_bbox.py`).
+        encode_crop: two more tokens hold the crop's corners.
+        use_group: class ids are doubled by a group flag, category + C.
+        use_additional: modifier bits group (1), occluded (2), depiction (4), inside (8); needs `use_group`.
+
+    Raises:
+        ValueError: a size is missing, contradicts another or does not fit the table.
+    """
+
+    def __init__(self, num_classes: int, num_objects: int, grid: int | None = None, num_tokens: int | None = None,
+                 shared_ids: bool = False, encode_crop: bool = False, use_group: bool = False,
+                 use_additional: bool = False):
+        if num_classes < 1 or num_objects < 1:
+            raise ValueError(f'A layout needs classes and object slots, got num_classes={num_classes} and '
+                             f'num_objects={num_objects}: give both as positive integers.')
+        if use_additional and not use_group:
+            raise ValueError('use_additional=True needs use_group=True: the group flag is the first modifier bit.')
+        if shared_ids != (num_tokens is not None) or shared_ids == (grid is not None):
+            raise ValueError('Give num_tokens with shared_ids=True, or grid with shared_ids=False.')
+        self.num_classes, self.num_objects = num_classes, num_objects
+        self.encode_crop, self.use_group, self.use_additional = encode_crop, use_group, use_additional
+        self.shared_ids = shared_ids
+        self.modifier_bits = 4 if use_additional else 1 if use_group else 0
+        self.num_class_ids = num_classes << self.modifier_bits
+        self.grid = math.isqrt(num_tokens) if shared_ids else grid
+        if self.grid < 2:
+            raise ValueError(f'A corner grid of {self.grid} points an axis cannot hold a box: use at least 2.')
+        self.class_offset = 0 if shared_ids else self.num_corners
+        self.num_tokens = num_tokens if shared_ids else self.num_corners + self.num_class_ids + 1
+        self.none = self.num_tokens - 1
+        if self.num_class_ids > self.none:
+            raise ValueError(f'{self.num_class_ids} class ids do not fit a table of {self.num_tokens} rows whose last '
+                             'one is none: use a larger table or fewer classes.')
+
+    @property
+    def num_corners(self) -> int:
+        return self.grid ** 2
+
+    @property
+    def length(self) -> int:
+        """L, tokens of a layout."""
+        return self.num_objects * TOKENS_PER_OBJECT + 2 * self.encode_crop
+
+    @cached_property
+    def class_ids(self) -> Tensor:
+        """Ids that name a class (with its modifiers), (C m,)."""
+        return torch.arange(self.num_class_ids) + self.class_offset
+
+    @cached_property
+    def corner_ids(self) -> Tensor:
+        """Ids that name a grid point, (n n,)."""
+        return torch.arange(self.num_corners)
+
+    @cached_property
+    def slot_kinds(self) -> Tensor:
+        """What each position holds: CLASS, TOP_LEFT or BOTTOM_RIGHT, (L,); the crop counts as two corners."""
+        kinds = torch.arange(self.num_objects * TOKENS_PER_OBJECT) % TOKENS_PER_OBJECT
+        return torch.cat([kinds, torch.tensor([TOP_LEFT, BOTTOM_RIGHT])]) if self.encode_crop else kinds
+
+    def allowed(self, slot: int) -> Tensor:
+        """Ids that position `slot` may take, ascending: classes or corners, and none, which a crop never takes.
+
+        Raises:
+            IndexError: the position lies outside the sequence.
+        """
+        if not 0 <= slot < self.length:
+            raise IndexError(f'Slot {slot} lies outside a layout of {self.length} tokens.')
+        ids = self.class_ids if self.slot_kinds[slot] == CLASS else self.corner_ids
+        is_crop = slot >= self.num_objects * TOKENS_PER_OBJECT
+        return ids if is_crop else torch.unique(torch.cat([ids, torch.tensor([self.none])]))
+
+    @cached_property
+    def allowed_mask(self) -> Tensor:
+        """`allowed` of all positions, (L, num_tokens) bool."""
+        mask = torch.zeros(self.length, self.num_tokens, dtype=torch.bool)
+        for slot in range(self.length):
+            mask[slot, self.allowed(slot)] = True
+        return mask
+
+    def objects(self, ids: Tensor) -> Tensor:
+        """The object part of layouts as triples, (..., L) -> (..., K, 3)."""
+        return ids[..., :self.num_objects * TOKENS_PER_OBJECT].unflatten(-1, (self.num_objects, TOKENS_PER_OBJECT))
+
+    def is_present(self, ids: Tensor) -> Tensor:
+        """Which objects exist: the class slot alone decides, (..., L) -> (..., K) bool."""
+        return self.objects(ids)[..., CLASS] != self.none
+
+    def empty(self) -> Tensor:
+        """The layout without objects, (L,); a crop is the whole image."""
+        ids = torch.full((self.length,), self.none)
+        if self.encode_crop:
+            ids[-2:] = torch.tensor([0, self.num_corners - 1])
+        return ids

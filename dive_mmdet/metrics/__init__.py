@@ -1,0 +1,3 @@
+from .listening_metric import ListeningMetric
+
+__all__ = ['ListeningMetric']

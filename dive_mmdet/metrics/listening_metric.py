@@ -1,0 +1,32 @@
+"""Does a generator listen to its layout?"""
+from typing import Sequence
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+
+from dive_mmdet.registry import METRICS
+
+
+@METRICS.register_module()
+class ListeningMetric(BaseMetric):
+    """Compares the energies of wrong layouts with the true one's.
+
+    For every kind of wrong layout: `beaten_KIND`, the percentage of images on which the true layout has the lower
+    energy, and `ratio_KIND`, the mean energy of the wrong ones over that of the true ones.
+    """
+    default_prefix = 'listening'
+
+    def process(self, data_batch, data_samples: Sequence[dict]) -> None:
+        """Keep the `energies` that the generator model put on each sample."""
+        self.results.extend(sample['energies'] for sample in data_samples)
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Percentages and ratios over all images."""
+        true = np.array([energies['true'] for energies in results])
+        metrics = dict(energy_true=float(true.mean()))
+        for kind in sorted({kind for energies in results for kind in energies} - {'true'}):
+            pairs = [(e['true'], e[kind]) for e in results if kind in e]
+            own, wrong = np.array(pairs).T
+            metrics[f'beaten_{kind}'] = 100 * float((own < wrong).mean())
+            metrics[f'ratio_{kind}'] = float(wrong.mean() / own.mean())
+        return metrics

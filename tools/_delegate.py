@@ -1,0 +1,12 @@
+"""Runs the tools that ship inside the mmdet wheel."""
+import runpy
+from pathlib import Path
+
+import mmdet
+
+import dive_mmdet  # noqa: F401
+
+
+def run_mmdet_tool(name: str) -> None:
+    """Run `name` of mmdet's tools as the main program, with the arguments of this process."""
+    runpy.run_path(str(Path(mmdet.__file__).parent / '.mim' / 'tools' / name), run_name='__main__')
