@@ -63,21 +63,26 @@ class LayoutTokenizer:
             (L,) int64.
 
         Raises:
-            ValueError: too many objects, a box outside the image or without area, an unknown category.
+            ValueError: too many objects, a box or crop outside the image or without area, an unknown category or
+                modifier.
         """
-        vocabulary = self.vocabulary
         boxes = torch.as_tensor(boxes, dtype=torch.float64).reshape(-1, 4)
         labels = torch.as_tensor(labels).reshape(-1).long()
-        self._check(boxes, labels)
+        modifiers = torch.zeros_like(labels) if modifiers is None else torch.as_tensor(modifiers).reshape(-1).long()
+        crop = torch.as_tensor(FULL_CROP if crop is None else crop, dtype=torch.float64).reshape(4)
+        self._check(boxes, labels, modifiers)
+        self._check_boxes(boxes, 'Box')
+        self._check_boxes(crop[None], 'Crop')
+        return self.assemble(boxes, labels, modifiers, crop)
+
+    def assemble(self, boxes: Tensor, labels: Tensor, modifiers: Tensor, crop: Tensor) -> Tensor:
+        """`encode` without its checks, (k, 4), (k,), (k,) and (4,) -> (L,); corners must round to grid points."""
+        vocabulary = self.vocabulary
         ids = vocabulary.empty()
-        count = len(labels)
-        if count:
-            modifiers = torch.zeros_like(labels) if modifiers is None else torch.as_tensor(modifiers).long()
-            classes = labels + modifiers * vocabulary.num_classes + vocabulary.class_offset
-            triples = torch.stack([classes, self.corner_ids(boxes[:, :2]), self.corner_ids(boxes[:, 2:])], dim=1)
-            ids[:3 * count] = triples.flatten()
+        classes = labels + modifiers * vocabulary.num_classes + vocabulary.class_offset
+        triples = torch.stack([classes, self.corner_ids(boxes[:, :2]), self.corner_ids(boxes[:, 2:])], dim=1)
+        ids[:triples.numel()] = triples.flatten()
         if vocabulary.encode_crop:
-            crop = torch.as_tensor(FULL_CROP if crop is None else crop, dtype=torch.float64)
             ids[-2:] = self.corner_ids(crop.reshape(2, 2))
         return ids
 
@@ -94,23 +99,30 @@ class LayoutTokenizer:
             modifiers=modifiers & ((1 << vocabulary.modifier_bits) - 1), slots=slots,
             crop=self.corner_points(ids[-2:]).flatten() if vocabulary.encode_crop else None)
 
-    def _check(self, boxes: Tensor, labels: Tensor) -> None:
+    def _check(self, boxes: Tensor, labels: Tensor, modifiers: Tensor) -> None:
         vocabulary = self.vocabulary
-        if len(boxes) != len(labels):
-            raise ValueError(f'{len(boxes)} boxes came with {len(labels)} labels: give one label a box.')
+        if not len(boxes) == len(labels) == len(modifiers):
+            raise ValueError(f'{len(boxes)} boxes came with {len(labels)} labels and {len(modifiers)} modifiers: give '
+                             'one of each an object.')
         if len(labels) > vocabulary.num_objects:
             raise ValueError(f'{len(labels)} objects do not fit {vocabulary.num_objects} slots: raise num_objects or '
                              'drop objects from the annotation.')
-        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < vocabulary.num_classes:
-            raise ValueError(f'Label {int(labels.max())} is none of the {vocabulary.num_classes} categories: the '
+        unknown = labels[(labels < 0) | (labels >= vocabulary.num_classes)]
+        if len(unknown):
+            raise ValueError(f'Label {int(unknown[0])} is none of the {vocabulary.num_classes} categories: the '
                              'category list and the vocabulary must match.')
-        if len(boxes) and not (bool((boxes >= 0).all()) and bool((boxes <= 1).all())):
-            raise ValueError(f'Box {self._first(boxes, (boxes < 0) | (boxes > 1))} lies outside the image (normalised '
-                             'corners must be in [0, 1]): clip the annotations.')
-        flat = boxes[:, 2:] <= boxes[:, :2]
-        if bool(flat.any()):
-            raise ValueError(f'Box {self._first(boxes, flat)} has no area: remove it from the annotations.')
+        unknown = modifiers[(modifiers < 0) | (modifiers >= 1 << vocabulary.modifier_bits)]
+        if len(unknown):
+            raise ValueError(f'Modifier {int(unknown[0])} does not fit the {vocabulary.modifier_bits} modifier bits of '
+                             'this vocabulary: see use_group and use_additional.')
 
     @staticmethod
-    def _first(boxes: Tensor, bad: Tensor) -> list[float]:
-        return [round(v, 4) for v in boxes[int(bad.any(dim=1).nonzero()[0])].tolist()]
+    def _check_boxes(boxes: Tensor, what: str) -> None:
+        # Negated, so that NaN is refused too.
+        outside = ~((boxes >= 0) & (boxes <= 1)).all(dim=1)
+        flat = ~(boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+        for bad, why in ((outside, 'lies outside the image (normalised corners must be in [0, 1]): clip it'),
+                         (flat, 'has no area: remove it')):
+            if bool(bad.any()):
+                box = [round(v, 4) for v in boxes[bad][0].tolist()]
+                raise ValueError(f'{what} {box} {why} in the annotations.')
