@@ -1,0 +1,32 @@
+# Everything runs in a virtual environment of its own: make TARGET [PYTHON=python3.11] [VENV=.venv]
+#
+# How many threads torch uses is left to torch. On a machine that is busy with other work, OMP_NUM_THREADS=1 before
+# make is much faster: two threads that wait for each other on one free core can cost ten times the time of one.
+ifndef PYTHON
+PYTHON := $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
+endif
+VENV ?= .venv
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint test demo train-demo
+
+help:        ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:       ## pinned packages, mmcv and this project in .venv: minutes the first time, then a second
+	@command -v '$(PYTHON)' >/dev/null || \
+	    { echo 'set-up stopped: there is no `$(PYTHON)`: install Python 3.11 or name one, `make PYTHON=...`.' >&2; exit 1; }
+	@'$(PYTHON)' tools/setup/setup_env.py --venv '$(VENV)'
+
+lint: setup  ## ruff with ruff.toml
+	'$(VENV)/bin/python' -m ruff check .
+
+test: lint   ## set up if need be, ruff, all tests; PYTEST_ARGS='-k layout' picks some
+	'$(VENV)/bin/python' -m pytest tests $(PYTEST_ARGS)
+
+demo: setup  ## set up if need be and detect with the shipped weights
+	'$(VENV)/bin/python' tools/demo.py
+
+train-demo: setup  ## set up if need be and train the small models from nothing
+	'$(VENV)/bin/python' tools/train_demo.py
