@@ -1,10 +1,12 @@
 from .condition import ObjectEncoder
-from .denoisers import PatchTransformer
+from .denoisers import PatchTransformer, SpatialTransformerUNet
 from .first_stage import IdentityFirstStage, KLFirstStage, VQFirstStage
 from .generator import LayoutGenerator
 from .noise_bank import NoiseBank, stratified_timesteps
 from .schedule import NoiseSchedule
 from .token_table import TokenTable
+from .token_transformer import TokenTransformer
 
 __all__ = ['IdentityFirstStage', 'KLFirstStage', 'LayoutGenerator', 'NoiseBank', 'NoiseSchedule', 'ObjectEncoder',
-           'PatchTransformer', 'TokenTable', 'VQFirstStage', 'stratified_timesteps']
+           'PatchTransformer', 'SpatialTransformerUNet', 'TokenTable', 'TokenTransformer', 'VQFirstStage',
+           'stratified_timesteps']

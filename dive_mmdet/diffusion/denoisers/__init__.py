@@ -1,3 +1,4 @@
 from .patch_transformer import PatchTransformer
+from .unet import SpatialTransformerUNet
 
-__all__ = ['PatchTransformer']
+__all__ = ['PatchTransformer', 'SpatialTransformerUNet']

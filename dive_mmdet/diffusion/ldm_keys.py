@@ -1,0 +1,111 @@
+"""Names of weights: public layout-to-image checkpoints (latent diffusion) -> the parts of a `LayoutGenerator`.
+
+Pure functions from dict to dict, values untouched but for the 1 x 1 convolutions that became linear layers. The UNet
+and the autoencoder go through diffusers' own converters, since diffusers computes them here. Not taken over are the
+schedule's buffers, which a config gives, and `to_logits`, which nothing uses.
+"""
+import re
+from collections.abc import Mapping
+
+from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
+from torch import Tensor
+
+from .loading import WeightsMismatch
+
+UNET = 'model.diffusion_model.'
+EMA = 'model_ema.'
+FIRST_STAGE = 'first_stage_model.'
+TRANSFORMER = 'cond_stage_model.transformer.'
+CODEBOOK = 'quantize.embedding.weight'
+
+Weights = Mapping[str, Tensor]
+
+
+def generator_weights(checkpoint: Weights, ema: bool = True) -> dict[str, Tensor]:
+    """Weights of a `LayoutGenerator` made of the published parts, from the `state_dict` of a public checkpoint.
+
+    Args:
+        checkpoint: the original names.
+        ema: the UNet's running average, the one to use for inference. The other parts have none.
+
+    Raises:
+        WeightsMismatch: the checkpoint lacks a part, or holds weights that the published parts do not have.
+    """
+    parts = {'table': token_table_weights(checkpoint), 'condition': token_transformer_weights(checkpoint),
+             'denoiser': unet_weights(checkpoint, ema), 'first_stage': first_stage_weights(checkpoint)}
+    return {f'{part}.{key}': value for part, weights in parts.items() for key, value in weights.items()}
+
+
+def unet_weights(checkpoint: Weights, ema: bool = True) -> dict[str, Tensor]:
+    """Weights of `SpatialTransformerUNet`; see `generator_weights`."""
+    source = _part(checkpoint, UNET)
+    if ema:
+        averaged = {key: EMA + 'diffusion_model' + key.replace('.', '') for key in source}
+        missing = [key for key in averaged.values() if key not in checkpoint]
+        if missing:
+            raise WeightsMismatch(f'The checkpoint lacks {len(missing)} of {len(averaged)} averaged weights (such as '
+                                  f"'{missing[0]}'): use ema=False to take the raw ones.")
+        source = {key: checkpoint[name] for key, name in averaged.items()}
+    # Input block 0 is a convolution; residual blocks follow until a downsampling, which is a block of its own.
+    last = max(_numbers(source, r'input_blocks\.(\d+)\.'), default=0)
+    layers = min(_numbers(source, r'input_blocks\.(\d+)\.0\.op\.'), default=last + 1) - 1
+    converted = convert_ldm_unet_checkpoint(
+        {UNET + key: value for key, value in source.items()}, dict(layers_per_block=layers))
+    return _complete({f'unet.{key}': value for key, value in converted.items()}, source, UNET)
+
+
+def first_stage_weights(checkpoint: Weights) -> dict[str, Tensor]:
+    """Weights of `VQFirstStage`; see `generator_weights`."""
+    source = _part(checkpoint, FIRST_STAGE)
+    levels = 1 + max(_numbers(source, r'encoder\.down\.(\d+)\.'), default=0)
+    converted = convert_ldm_vae_checkpoint(
+        {FIRST_STAGE + key: value for key, value in source.items()},
+        dict(down_block_types=[None] * levels, up_block_types=[None] * levels))
+    converted |= {CODEBOOK: source[CODEBOOK]} if CODEBOOK in source else {}
+    return _complete({f'autoencoder.{key}': value for key, value in converted.items()}, source, FIRST_STAGE)
+
+
+def token_table_weights(checkpoint: Weights) -> dict[str, Tensor]:
+    """Weights of `TokenTable`; see `generator_weights`."""
+    return {'weight': _part(checkpoint, TRANSFORMER + 'token_emb.')['weight']}
+
+
+def token_transformer_weights(checkpoint: Weights) -> dict[str, Tensor]:
+    """Weights of `TokenTransformer`; see `generator_weights`."""
+    source = {key: value for key, value in _part(checkpoint, TRANSFORMER).items()
+              if not key.startswith(('token_emb.', 'to_logits.'))}
+    return _complete({_transformer_key(key): value for key, value in source.items()}, source, TRANSFORMER)
+
+
+def _transformer_key(key: str) -> str:
+    """Original layers are alternately an attention and an MLP, each a pair (norm, module)."""
+    if key == 'pos_emb.emb.weight':
+        return 'positions'
+    match = re.fullmatch(r'attn_layers\.layers\.(\d+)\.([01])\.(.+)', key)
+    if not match:
+        return key
+    number, is_module, rest = int(match[1]), match[2] == '1', match[3]
+    part = 'mlp' if number % 2 else 'attention'
+    if is_module and part == 'mlp':
+        rest = rest.replace('net.0.0.', '0.').replace('net.2.', '2.')
+    return f'layers.{number // 2}.{part}{"" if is_module else "_norm"}.{rest}'
+
+
+def _part(checkpoint: Weights, prefix: str) -> dict[str, Tensor]:
+    part = {key[len(prefix):]: value for key, value in checkpoint.items() if key.startswith(prefix)}
+    if not part:
+        raise WeightsMismatch(f"No key of the checkpoint begins with '{prefix}': give the `state_dict` of a public "
+                              'layout-to-image checkpoint.')
+    return part
+
+
+def _numbers(keys: Weights, pattern: str) -> set[int]:
+    return {int(match[1]) for match in map(re.compile(pattern).match, keys) if match}
+
+
+def _complete(converted: dict[str, Tensor], source: Weights, prefix: str) -> dict[str, Tensor]:
+    """diffusers' converters leave out what they do not know; that must not pass silently."""
+    if len(converted) != len(source):
+        raise WeightsMismatch(f"Of {len(source)} weights under '{prefix}', {len(converted)} have a place here: this is "
+                              'not the network that was published for layouts.')
+    return converted
