@@ -15,7 +15,7 @@ help:        ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:       ## pinned packages, mmcv and this project in .venv: minutes the first time, then a second
-	@command -v '$(PYTHON)' >/dev/null || \
+	@'$(PYTHON)' -c '' 2>/dev/null || \
 	    { echo 'set-up stopped: there is no `$(PYTHON)`: install Python 3.11 or name one, `make PYTHON=...`.' >&2; exit 1; }
 	@'$(PYTHON)' tools/setup/setup_env.py --venv '$(VENV)'
 

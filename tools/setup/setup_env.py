@@ -2,47 +2,68 @@
 
     python3.11 tools/setup/setup_env.py [--venv .venv]
 
-Every stage prints one line when it starts and one when it ends; what a stage runs goes to `VENV/setup.log`.
-Running it again costs a second: a stamp in the environment says which lock file it was made from.
-Only the standard library is used, since nothing else is there yet.
+Every stage prints one line when it starts and one when it ends, and a long one a line every 20 seconds; what it runs
+goes to `VENV/setup.log`. Running it again costs less than a second: a stamp in the environment says what it was made
+from. Only the standard library is used, since nothing else is there yet, and no syntax younger than Python 3.6, so
+that an old Python is told what is wrong with it.
 """
 import argparse
 import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Dict, Iterator, Optional
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LOCK = HERE / 'lock.txt'
 PYTHON_VERSION = (3, 11)
-FREE_GB = 4.0
+FRESH_GB, UPDATE_GB = 4.0, 1.0
 HEARTBEAT_S = 20
+# What would make pip install elsewhere, or Python import from elsewhere, than in the virtual environment.
+LEADING_OUT = ('PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_ROOT', 'PYTHONPATH', 'PYTHONHOME', 'PYTHONUSERBASE',
+               '__PYVENV_LAUNCHER__')
 
 
 class SetupError(Exception):
     """One sentence: what is wrong and how to cure it."""
 
 
-def pins() -> dict[str, str]:
+def pins() -> Dict[str, str]:
     """The lock file as {package: version}."""
     lines = (line.strip() for line in LOCK.read_text().splitlines())
     return dict(line.split('==') for line in lines if line and not line.startswith('#'))
 
 
 def fingerprint() -> str:
-    """Changes with the lock file and with the set-up scripts."""
-    digest = hashlib.sha256()
+    """Changes with the lock file, the set-up scripts, setup.py and the place of the checkout."""
+    digest = hashlib.sha256(str(ROOT).encode())
     for path in sorted([LOCK, *HERE.glob('*.py'), ROOT / 'setup.py']):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
+def isolated(environment: Dict[str, str]) -> Dict[str, str]:
+    """`environment` with nothing in it that leads out of a virtual environment; pip refuses to run outside one."""
+    kept = {name: value for name, value in environment.items() if name not in LEADING_OUT}
+    return dict(kept, PYTHONNOUSERSITE='1', PIP_REQUIRE_VIRTUALENV='1')
+
+
+def cache_base() -> Path:
+    """Where built wheels are kept."""
+    return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'dive_mmdet'
+
+
 def check_python() -> None:
+    if os.name != 'posix':
+        raise SetupError('The set-up is written for Linux and macOS: on Windows, run it inside WSL.')
     if sys.version_info[:2] != PYTHON_VERSION:
         want = '.'.join(map(str, PYTHON_VERSION))
         raise SetupError(f'Python {want} is needed and this is {sys.version.split()[0]}: install it and run '
@@ -55,12 +76,27 @@ def check_python() -> None:
                          'python3-venv`).') from None
 
 
-def check_disk(venv: Path, need_gb: float = FREE_GB) -> None:
-    venv.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(venv.parent).free / 1e9
+def check_folder(venv: Path) -> None:
+    """Refuse to turn a folder with other things in it, or an environment of another Python, into ours."""
+    elsewhere = 'choose another place with `make VENV=/another/place ...`.'
+    if venv.exists() and not venv.is_dir():
+        raise SetupError(f'{venv} is a file: {elsewhere}')
+    config = venv / 'pyvenv.cfg'
+    if config.is_file():
+        found = re.search(r'^version(?:_info)?\s*=\s*(\d+)\.(\d+)', config.read_text(), re.M)
+        if found and tuple(map(int, found.groups())) != PYTHON_VERSION:
+            raise SetupError(f'{venv} is an environment of Python {found.group(1)}.{found.group(2)} and '
+                             f'{".".join(map(str, PYTHON_VERSION))} is needed: remove it or {elsewhere}')
+    elif venv.is_dir() and {path.name for path in venv.iterdir()} - {'setup.log', 'setup.lock'}:
+        raise SetupError(f'{venv} holds other things than a virtual environment: {elsewhere}')
+
+
+def check_disk(venv: Path, need_gb: float) -> None:
+    there = next(path for path in [venv, *venv.parents] if path.exists())
+    free = shutil.disk_usage(there).free / 1e9
     if free < need_gb:
-        raise SetupError(f'{free:.1f} GB are free at {venv.parent} and {need_gb:.0f} GB are needed: free some space '
-                         'or choose another place with `make VENV=/another/place ...`.')
+        raise SetupError(f'{free:.1f} GB are free at {there} and {need_gb:.1f} GB are needed: free some space or '
+                         'choose another place with `make VENV=/another/place ...`.')
 
 
 def check_compiler(scratch: Path) -> None:
@@ -79,6 +115,16 @@ def check_compiler(scratch: Path) -> None:
         raise SetupError(f'`{compiler}` cannot compile against Python ({reason}): {cure}')
 
 
+def check_pip(python: Path) -> None:
+    """Refuse a pip configuration that sends packages elsewhere; the environment's share of it is dropped anyway."""
+    done = subprocess.run([str(python), '-m', 'pip', 'config', 'list'], env=isolated(os.environ), capture_output=True,
+                          text=True)
+    for name, value in re.findall(r"^(?:global|install)\.(target|prefix|root|user)='(.*)'$", done.stdout, re.M):
+        if value.lower() not in ('', '0', 'no', 'off', 'false'):
+            raise SetupError(f'The pip configuration sets `{name} = {value}`, which leads out of the virtual '
+                             f'environment: remove that line (`pip config debug` names the file).')
+
+
 class Stages:
     """Runs commands in a named stage, shows that they live, keeps their output in one log."""
 
@@ -90,11 +136,10 @@ class Stages:
         self.what, self.start = what, time.monotonic()
         print(f'[set-up {self.number}/{self.total}] {what} ...', flush=True)
 
-    def end(self, note: str = 'done') -> None:
-        print(f'[set-up {self.number}/{self.total}] {self.what}: {note} ({time.monotonic() - self.start:.0f} s)',
-              flush=True)
+    def end(self) -> None:
+        print(f'[set-up {self.number}/{self.total}] done ({time.monotonic() - self.start:.0f} s)', flush=True)
 
-    def run(self, *command, env: dict | None = None, cure: str) -> None:
+    def run(self, *command, cure: str) -> None:
         """Run a command; one line every HEARTBEAT_S seconds says that it is alive and what it does.
 
         Raises:
@@ -105,24 +150,74 @@ class Stages:
             log.flush()
             begin = log.tell()
             process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=subprocess.STDOUT,
-                                       env={**os.environ, **(env or {})})
-            beat = time.monotonic()
-            while process.poll() is None:
-                time.sleep(0.2)
-                if time.monotonic() - beat > HEARTBEAT_S:
-                    beat = time.monotonic()
-                    print(f'    {beat - self.start:4.0f} s  {self._last_line(begin)}', flush=True)
+                                       stdin=subprocess.DEVNULL, env=isolated(os.environ), start_new_session=True)
+            try:
+                self._wait(process, begin)
+            finally:
+                if process.poll() is None:
+                    self._interrupt(process)
         if process.returncode:
-            text = self.log.read_text(errors='replace')[begin:]
-            errors = re.findall(r'^.*(?:ERROR|error:|Error:).*$', text, re.M) or text.strip().splitlines()[-1:]
-            reason = errors[-1].strip()[:300] if errors else f'exit status {process.returncode}'
-            raise SetupError(f'{self.what} failed ({reason}): {cure} The whole output is in {self.log}.')
+            raise SetupError(self._reason(begin, process.returncode, cure))
 
-    def _last_line(self, begin: int) -> str:
+    def _wait(self, process: subprocess.Popen, begin: int) -> None:
+        beat = time.monotonic()
+        while process.poll() is None:
+            time.sleep(0.1)
+            if time.monotonic() - beat > HEARTBEAT_S:
+                beat = time.monotonic()
+                print(f'    {beat - self.start:4.0f} s  {progress(self._output(begin, 4000))}', flush=True)
+
+    @staticmethod
+    def _interrupt(process: subprocess.Popen) -> None:
+        """End a command and all that it started, with time to clean up its temporary files."""
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+    def _reason(self, begin: int, status: int, cure: str) -> str:
+        text = self._output(begin)
+        if 'No space left on device' in text:
+            return (f'The disk filled up at "{self.what}": free some space there and in the temporary folder (TMPDIR), '
+                    f'{FRESH_GB:.0f} GB in all, 9 GB for a CUDA build of torch, and run the same command again.')
+        errors = re.findall(r'^.*(?:ERROR|error:|Error:).*$', text, re.M) or text.strip().splitlines()[-1:]
+        reason = errors[-1].strip()[:300] if errors else f'exit status {status}'
+        return f'"{self.what}" failed ({reason}): {cure} The whole output is in {self.log}.'
+
+    def _output(self, begin: int, last: Optional[int] = None) -> str:
+        """What the log holds from `begin` on, or no more than the `last` bytes of it."""
         with open(self.log, 'rb') as log:
-            log.seek(max(begin, self.log.stat().st_size - 2000))
-            lines = [line for line in log.read().decode(errors='replace').splitlines() if line.strip()]
-        return re.sub(r'\s+', ' ', lines[-1])[:100] if lines else ''
+            log.seek(begin if last is None else max(begin, self.log.stat().st_size - last))
+            return log.read().decode(errors='replace')
+
+
+def progress(output: str) -> str:
+    """The last line of a command's output; of a compilation, how far it is."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    last = re.sub(r'\s+', ' ', lines[-1]).strip() if lines else ''
+    compiled = re.match(r'\[(\d+)/(\d+)\]', last)
+    return f'{compiled.group(1)} of {compiled.group(2)} files compiled' if compiled else last[:100]
+
+
+@contextmanager
+def only_one(venv: Path) -> Iterator[None]:
+    """Let two set-ups of one environment wait for each other."""
+    import fcntl
+    venv.mkdir(parents=True, exist_ok=True)
+    with open(venv / 'setup.lock', 'w') as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f'[set-up] another set-up of {venv} is running: waiting for it ...', flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def is_current(venv: Path) -> bool:
+    stamp = venv / 'dive_mmdet.stamp'
+    return (venv / 'bin' / 'python').exists() and stamp.is_file() and stamp.read_text() == fingerprint()
 
 
 def set_up(venv: Path) -> None:
@@ -132,21 +227,38 @@ def set_up(venv: Path) -> None:
         SetupError: with a sentence that names the cure; a later call goes on where this one stopped.
     """
     check_python()
-    stamp = venv / 'dive_mmdet.stamp'
-    if stamp.is_file() and stamp.read_text() == fingerprint():
+    if is_current(venv):
+        print(f'[set-up] {venv} is up to date')
         return
-    check_disk(venv, FREE_GB if not (venv / 'bin' / 'python').exists() else 1.0)
-    venv.mkdir(parents=True, exist_ok=True)
-    stamp.unlink(missing_ok=True)
+    check_folder(venv)
+    fresh = not (venv / 'bin' / 'python').exists()
+    check_disk(venv, FRESH_GB if fresh else UPDATE_GB)
+    if fresh and not any(cache_base().glob('*/*.whl')):
+        with tempfile.TemporaryDirectory() as scratch:  # mmcv must be built: better refused now than after a download
+            check_compiler(Path(scratch))
+    with only_one(venv):
+        if not is_current(venv):
+            (venv / 'dive_mmdet.stamp').unlink(missing_ok=True)
+            install(venv)
+            (venv / 'dive_mmdet.stamp').write_text(fingerprint())
+
+
+def install(venv: Path) -> None:
+    """All stages, in order; each finds what an earlier call has already done."""
     python = venv / 'bin' / 'python'
     pip = [python, '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']
     version = pins()
     stages = Stages(venv / 'setup.log', total=6)
     retry = 'check the connection to the package index and run the same command again.'
+    again = f'remove {venv} and run the same command again.'
 
     stages.begin(f'virtual environment {venv}')
-    if not python.exists():
-        stages.run(sys.executable, '-m', 'venv', venv, cure='remove the folder and run the same command again.')
+    if not (python.exists() and (venv / 'bin' / 'pip').exists()):
+        for link in (venv / 'bin').glob('python*'):
+            if not link.exists():  # its Python is gone, and venv would leave the link as it is
+                link.unlink()
+        stages.run(sys.executable, '-m', 'venv', venv, cure=again)
+    check_pip(python)
     stages.run(*pip, '--no-deps', *(f'{p}=={version[p]}' for p in ('setuptools', 'wheel', 'packaging', 'click')),
                cure=retry)
     stages.end()
@@ -154,38 +266,44 @@ def set_up(venv: Path) -> None:
     stages.begin(f'torch {version["torch"]} with its own dependencies (0.2 GB; a CUDA build: 3 GB)')
     stages.run(*pip, '-c', LOCK, f'torch=={version["torch"]}', cure=retry)
     stages.run(python, '-c', 'import torch; torch.ones(2, 2) @ torch.ones(2, 2)',
-               cure=f'torch does not import on this machine: remove {venv} and set up again.')
+               cure=f'this build of torch does not run on this machine: {again}')
+    check_disk(venv, UPDATE_GB)
     stages.end()
 
     stages.begin(f'{len(version)} pinned packages (0.8 GB)')
-    wheels = [f'{p}=={v}' for p, v in version.items() if p != 'onedl-mmcv']
-    stages.run(*pip, '--no-deps', '--no-build-isolation', *wheels, cure=retry)
-    stages.run(python, HERE / 'torchvision_guard.py', cure='torchvision does not fit torch: see the log.')
+    packages = [f'{p}=={v}' for p, v in version.items() if p not in ('torch', 'onedl-mmcv')]
+    stages.run(*pip, '--no-deps', '--no-build-isolation', *packages, cure=retry)
+    stages.run(python, HERE / 'torchvision_guard.py', cure=again)
     stages.end()
 
     stages.begin(f'mmcv {version["onedl-mmcv"]} with its operators (cached: seconds; built: 5 to 12 minutes)')
     stages.run(python, HERE / 'mmcv_wheel.py', '--version', version['onedl-mmcv'],
-               cure='look at the log for the compiler error; 2 GB of memory a core are needed.')
+               cure='cure that and run the same command again; a compiler that was killed needs more memory, 2 GB a '
+               'job (MAX_JOBS=1 asks for one job).')
     stages.end()
 
     stages.begin('dive_mmdet (editable)')
-    stages.run(*pip, '--no-deps', '--no-build-isolation', '-e', ROOT, cure='see the log.')
+    stages.run(*pip, '--no-deps', '--no-build-isolation', '--use-pep517', '-e', ROOT, cure=again)
     stages.end()
 
     stages.begin('import of everything')
     stages.run(python, '-c', 'import torch, torchvision, mmcv.ops, mmdet, mmpretrain, diffusers, timm, pycocotools, '
-               'dive_mmdet', cure=f'remove {venv} and set up again.')
+               'dive_mmdet', cure=again)
     stages.end()
-    stamp.write_text(fingerprint())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--venv', type=Path, default=ROOT / '.venv')
     try:
-        set_up(parser.parse_args().venv.resolve())
+        # os.path: Path.resolve would follow a link and set up the environment elsewhere.
+        set_up(Path(os.path.abspath(parser.parse_args().venv)))
     except SetupError as error:
         sys.exit(f'set-up stopped: {error}')
+    except OSError as error:
+        sys.exit(f'set-up stopped: {error}: choose a place you may write to with `make VENV=/another/place ...`.')
+    except KeyboardInterrupt:
+        sys.exit('set-up stopped: interrupted; run the same command again to go on.')
 
 
 if __name__ == '__main__':
