@@ -20,6 +20,8 @@ class ObjectEncoder(nn.Module):
         num_heads: of those layers.
     """
 
+    order_free = True
+
     def __init__(self, row_dim: int, width: int, num_layers: int = 1, num_heads: int = 4):
         super().__init__()
         self.row_dim, self.context_dim = row_dim, width

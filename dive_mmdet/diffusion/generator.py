@@ -73,8 +73,10 @@ class LayoutGenerator(BaseModule):
         return latents
 
     def embed(self, ids: Tensor) -> Tensor:
-        """Token ids (..., L) -> rows (..., L, D)."""
-        return self.table(ids)
+        """Token ids (..., L) -> rows (..., L, D); the id `any_class` gives the mean class row."""
+        unknown = ids == self.vocabulary.any_class
+        rows = self.table(ids.masked_fill(unknown, self.vocabulary.none))
+        return torch.where(unknown[..., None], self.mean_class_row(), rows) if bool(unknown.any()) else rows
 
     def mean_class_row(self) -> Tensor:
         """The mean of the class rows, (D,): an object of unknown class."""

@@ -51,6 +51,8 @@ class LayoutVocabulary:
         self.class_offset = 0 if shared_ids else self.num_corners
         self.num_tokens = num_tokens if shared_ids else self.num_corners + self.num_class_ids + 1
         self.none = self.num_tokens - 1
+        # Stands for an object of unknown class in questions to a generator; never in a layout that is an answer.
+        self.any_class = self.num_tokens
         if self.num_class_ids > self.none:
             raise ValueError(f'{self.num_class_ids} class ids do not fit a table of {self.num_tokens} rows whose last '
                              'one is none: use a larger table or fewer classes.')

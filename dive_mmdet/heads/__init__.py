@@ -1,0 +1,3 @@
+from .layout_head import LayoutHead
+
+__all__ = ['LayoutHead']

@@ -1,0 +1,91 @@
+"""Neighbours of a layout: one object's box moved, or its class changed."""
+import torch
+from torch import Tensor
+
+from dive_mmdet.layout import LayoutVocabulary
+from dive_mmdet.layout.vocabulary import CLASS
+
+# x0, y0, x1, y1 in steps: each side out and in, in pairs.
+SIDE_MOVES = torch.tensor([[-1, 0, 0, 0], [1, 0, 0, 0], [0, -1, 0, 0], [0, 1, 0, 0],
+                           [0, 0, -1, 0], [0, 0, 1, 0], [0, 0, 0, -1], [0, 0, 0, 1]])
+
+
+def corners_to_steps(corners: Tensor, grid: int) -> Tensor:
+    """Corner ids (..., 2) -> grid coordinates x0, y0, x1, y1 (..., 4)."""
+    return torch.stack([corners[..., 0] % grid, corners[..., 0] // grid,
+                        corners[..., 1] % grid, corners[..., 1] // grid], dim=-1)
+
+
+def steps_to_corners(boxes: Tensor, grid: int) -> Tensor:
+    """Grid coordinates (..., 4) -> corner ids (..., 2)."""
+    return torch.stack([boxes[..., 1] * grid + boxes[..., 0], boxes[..., 3] * grid + boxes[..., 2]], dim=-1)
+
+
+def put(ids: Tensor, slots: Tensor, classes: Tensor, corners: Tensor, vocabulary: LayoutVocabulary) -> Tensor:
+    """Layouts with one object set, (B, L), (B,), (B,), (B, 2) -> (B, L)."""
+    ids = ids.clone()
+    vocabulary.objects(ids)[torch.arange(len(ids)), slots] = torch.cat([classes[:, None], corners], dim=1)
+    return ids
+
+
+def move_boxes(ids: Tensor, slots: Tensor, moves: Tensor, vocabulary: LayoutVocabulary,
+               min_side: int) -> tuple[Tensor, Tensor]:
+    """Layouts with one object's box moved.
+
+    Args:
+        ids: (B, L).
+        slots: (B,) which object.
+        moves: (B, M, 4) x0, y0, x1, y1 in grid steps.
+        vocabulary: of the layouts.
+        min_side: shortest side of a box in grid steps.
+
+    Returns:
+        layouts (B, M, L) and which of them are valid and new, (B, M) bool; the others equal the original.
+    """
+    grid, rows = vocabulary.grid, torch.arange(len(ids))
+    boxes = corners_to_steps(vocabulary.objects(ids)[rows, slots, 1:], grid)[:, None]
+    moved = (boxes + moves).clamp(0, grid - 1)                                        # (B, M, 4)
+    valid = (moved[..., 2:] - moved[..., :2] >= min_side).all(dim=-1) & (moved != boxes).any(dim=-1)
+    moved = torch.where(valid[..., None], moved, boxes)
+    layouts = ids[:, None].repeat(1, moves.shape[1], 1)
+    vocabulary.objects(layouts)[rows, :, slots, 1:] = steps_to_corners(moved, grid)
+    return layouts, valid
+
+
+def class_moves(ids: Tensor, slots: Tensor, classes: Tensor, vocabulary: LayoutVocabulary) -> Tensor:
+    """Layouts with one object's class set to each of `classes`, (B, L), (B,), (C,) or (B, C) -> (B, C, L)."""
+    classes = classes.expand(len(ids), -1)
+    layouts = ids[:, None].repeat(1, classes.shape[1], 1)
+    vocabulary.objects(layouts)[torch.arange(len(ids)), :, slots, CLASS] = classes
+    return layouts
+
+
+def coarse_boxes(grid: int, sides: list[float], aspects: list[float], overlap: float) -> Tensor:
+    """A coarse grid of boxes over the image, as grid coordinates x0, y0, x1, y1, (G, 4) int64.
+
+    Args:
+        grid: points an axis.
+        sides: longer sides of the boxes as parts of the image's side.
+        aspects: width over height.
+        overlap: part of a box that neighbours along an axis share at least.
+    """
+    boxes = []
+    for side in sides:
+        for aspect in aspects:
+            width, height = side * min(1, aspect), side * min(1, 1 / aspect)
+            spans = [max(1, round(extent * (grid - 1))) for extent in (width, height)]
+            starts = []
+            for span in spans:
+                room = grid - 1 - span
+                if room < 0:
+                    break
+                count = int(room / max(1.0, span * (1 - overlap)) + 0.999) + 1
+                starts.append(torch.linspace(0, room, count).round().long())
+            if len(starts) < 2:
+                continue
+            y, x = torch.meshgrid(starts[1], starts[0], indexing='ij')
+            x, y = x.flatten(), y.flatten()
+            boxes.append(torch.stack([x, y, x + spans[0], y + spans[1]], dim=1))
+    if not boxes:
+        raise ValueError(f'No box of the sides {sides} fits the image: give sides between 0 and 1.')
+    return torch.cat(boxes).unique(dim=0)

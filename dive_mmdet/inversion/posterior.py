@@ -1,0 +1,121 @@
+"""The objective of an inversion: likelihood + weight x prior, for a batch of images."""
+import torch
+from torch import Tensor, nn
+
+from .cache import EnergyCache
+from .likelihood import Likelihood
+
+
+class Posterior:
+    """Energies of layouts under the images of one batch.
+
+    Everything that an inverter learns about an image comes from here, and here from the frozen generator alone.
+
+    Args:
+        likelihood: -log p(x | layout) on a fixed bank.
+        latents: (N, c, h, w) of the images.
+        prior: -log p(layout), a module with `energy(rows) -> (B,)`; none by default.
+        prior_weight: its weight, 1 in the paper's formula.
+        batch_size: network evaluations at once.
+    """
+
+    def __init__(self, likelihood: Likelihood, latents: Tensor, prior: nn.Module | None = None,
+                 prior_weight: float = 1.0, batch_size: int = 512):
+        self.likelihood, self.generator = likelihood, likelihood.generator
+        self.vocabulary = self.generator.vocabulary
+        self.latents, self.prior, self.prior_weight = latents, prior, prior_weight
+        self.batch_size = batch_size
+        order_free = getattr(self.generator.condition, 'order_free', False)
+        self.cache = EnergyCache(len(likelihood), self.vocabulary, order_free)
+        self.prior_cache = EnergyCache(1, self.vocabulary, order_free)
+        self.nfe = torch.zeros(len(latents), dtype=torch.long)
+
+    def __len__(self) -> int:
+        """N, number of images."""
+        return len(self.latents)
+
+    @property
+    def num_pairs(self) -> int:
+        """P, pairs in the bank."""
+        return len(self.likelihood)
+
+    def energy(self, images: Tensor, ids: Tensor, num_pairs: int | None = None) -> Tensor:
+        """Energies of layouts on the first pairs of the bank, without gradients; each is computed once.
+
+        Args:
+            images: (B,) which image each layout is meant for.
+            ids: (B, L) layouts, all ids allowed.
+            num_pairs: how many pairs; all by default.
+
+        Returns:
+            (B,), on the CPU.
+        """
+        count = self.num_pairs if num_pairs is None else num_pairs
+        if not 1 <= count <= self.num_pairs:
+            raise ValueError(f'{count} pairs were asked for and the bank has {self.num_pairs}.')
+        if not len(images):
+            return torch.zeros(0)
+        places = self.cache.find(images, ids)
+        self._fill(places, images, ids, count)
+        energy = self.cache.values[places, :count].mean(dim=1)
+        return energy if self.prior is None else energy + self.prior_weight * self._prior_energy(ids)
+
+    def _fill(self, places: Tensor, images: Tensor, ids: Tensor, count: int) -> None:
+        fresh, first = _first_of_each(places)
+        missing = self.cache.values[fresh, :count].isnan().nonzero()                  # (M, 2): which layout, which pair
+        device = self.latents.device
+        for part in missing.split(self.batch_size) if len(missing) else ():
+            which, pairs = first[part[:, 0]], part[:, 1]
+            rows = self.generator.embed(ids[which].to(device))
+            with torch.no_grad():
+                errors = self.likelihood.pair_errors(
+                    self.latents[images[which].to(device)], rows, pairs.to(device))
+            self.cache.values[fresh[part[:, 0]], pairs] = errors.float().cpu()
+            self.nfe.index_add_(0, images[which].cpu(), torch.ones(len(which), dtype=torch.long))
+
+    def _prior_energy(self, ids: Tensor) -> Tensor:
+        places = self.prior_cache.find(torch.zeros(len(ids), dtype=torch.long), ids)
+        fresh, first = _first_of_each(places)
+        missing = self.prior_cache.values[fresh, 0].isnan().nonzero()[:, 0]
+        for part in missing.split(self.batch_size) if len(missing) else ():
+            with torch.no_grad():
+                rows = self.generator.embed(ids[first[part]].to(self.latents.device))
+                self.prior_cache.values[fresh[part], 0] = self.prior.energy(rows).float().cpu()
+        return self.prior_cache.values[places, 0]
+
+    def loss(self, images: Tensor, rows: Tensor, pairs: Tensor) -> Tensor:
+        """Energy of rows on chosen pairs, with a gradient; nothing is cached.
+
+        Args:
+            images: (B,) which image each item is meant for.
+            rows: (B, L, D) token rows, differentiable.
+            pairs: (Q,) indices into the bank, the same for all items.
+
+        Returns:
+            (B,).
+        """
+        count = len(pairs)
+        index = torch.arange(len(rows), device=rows.device).repeat_interleave(count)
+        errors = self.likelihood.pair_errors(self.latents[images[index.cpu()].to(rows.device)], rows[index],
+                                             pairs.to(rows.device).repeat(len(rows)))
+        self.nfe.index_add_(0, images[index.cpu()].cpu(), torch.full((len(index),), 3))
+        energy = errors.view(-1, count).mean(dim=1)
+        return energy if self.prior is None else energy + self.prior_weight * self.prior.energy(rows)
+
+
+    def continuous_energy(self, images: Tensor, rows: Tensor) -> Tensor:
+        """Energies of rows that need not be in the table on the whole bank; (B,), (B, L, D) -> (B,) on the CPU."""
+        device = rows.device
+        energy = self.likelihood.energy(self.latents[images.to(device)], rows, self.batch_size)
+        self.nfe.index_add_(0, images, torch.full((len(images),), self.num_pairs))
+        if self.prior is not None:
+            with torch.no_grad():
+                energy = energy + self.prior_weight * self.prior.energy(rows)
+        return energy.cpu()
+
+
+def _first_of_each(places: Tensor) -> tuple[Tensor, Tensor]:
+    """Distinct places and where each stands first, (B,) -> (U,), (U,)."""
+    fresh, inverse = places.unique(return_inverse=True)
+    first = torch.full((len(fresh),), len(places)).scatter_reduce(0, inverse, torch.arange(len(places)), 'amin')
+    return fresh, first

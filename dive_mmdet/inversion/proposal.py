@@ -1,0 +1,239 @@
+"""Layouts searched object by object: coarse boxes first, then exact local moves."""
+import torch
+from torch import Tensor
+
+from dive_mmdet.layout.vocabulary import CLASS
+from dive_mmdet.registry import MODELS
+from dive_mmdet.structures import Inversion
+
+from .evidence import class_margin, object_evidence, remove
+from .moves import SIDE_MOVES, class_moves, coarse_boxes, move_boxes, put, steps_to_corners
+from .posterior import Posterior
+from .trace import Trace
+
+
+@MODELS.register_module()
+class ProposalInverter:
+    """Greedy proposals with exact refinement; every number it looks at is an energy of the frozen generator.
+
+    1. Every box of a coarse grid, of unknown class, is added to the empty layout and scored on `sweep_pairs` pairs.
+    2. The next object: the `shortlist` boxes of the highest gain are scored again in the current layout, the best
+       `finalists` distinct ones are moved locally until no move lowers the energy, then given each class; the best
+       one stays if it lowers the energy by more than `min_gain`. Gains only shrink as objects are added, nearly
+       always, so old ones rank the boxes well enough (lazy greedy).
+    3. All objects are polished in turn by box moves and class changes on `polish_pairs`; an object whose evidence
+       falls below `min_gain` goes.
+    4. Second thoughts: with `revisit`, each object in turn is taken out and the two best replacements are looked for;
+       this takes back a box that covers two objects.
+
+    Args:
+        sides, aspects, overlap: of the coarse boxes, see `coarse_boxes`.
+        min_side: shortest side of a box as a part of the image's side.
+        sweep_pairs, shortlist_pairs, refine_pairs, class_pairs, polish_pairs: pairs of the bank in each stage.
+        shortlist: boxes scored again for each object.
+        finalists: boxes refined for each object.
+        distinct: two finalists overlap by at most this IoU.
+        first_step: of the local moves as a part of the image's side; halved down to one grid step.
+        max_moves: of one box in one refinement.
+        min_gain: energy that an object must be worth.
+        polish_rounds: at most.
+        revisit: whether objects are taken out again.
+        refine: a `GradientInverter` config that goes on from the found layout; none by default.
+    """
+
+    def __init__(self, sides: list[float], aspects: list[float], overlap: float = 0.6, min_side: float = 0.05,
+                 sweep_pairs: int = 1, shortlist_pairs: int = 1, refine_pairs: int = 1, class_pairs: int = 2,
+                 polish_pairs: int = 4, shortlist: int = 16, finalists: int = 3, distinct: float = 0.3,
+                 first_step: float = 1 / 16, max_moves: int = 12, min_gain: float = 0.0, polish_rounds: int = 2,
+                 revisit: bool = False, refine: dict | None = None):
+        self.sides, self.aspects, self.overlap, self.min_side = sides, aspects, overlap, min_side
+        self.sweep_pairs, self.shortlist_pairs, self.refine_pairs = sweep_pairs, shortlist_pairs, refine_pairs
+        self.class_pairs, self.polish_pairs = class_pairs, polish_pairs
+        self.shortlist, self.finalists, self.distinct = shortlist, finalists, distinct
+        self.first_step, self.max_moves, self.min_gain = first_step, max_moves, min_gain
+        self.polish_rounds, self.revisit = polish_rounds, revisit
+        self.refine = MODELS.build(refine) if refine else None
+
+    def invert(self, posterior: Posterior) -> Inversion:
+        """Search the layouts of N images side by side."""
+        self.posterior, self.vocabulary = posterior, posterior.vocabulary
+        grid = self.vocabulary.grid
+        self.min_steps = max(1, round(self.min_side * (grid - 1)))
+        self.max_step = max(1, round(self.first_step * (grid - 1)))
+        self.boxes = coarse_boxes(grid, self.sides, self.aspects, self.overlap)
+        self.trace = Trace(posterior)
+        images = torch.arange(len(posterior))
+        ids = self.vocabulary.empty().repeat(len(images), 1)
+        self.trace.add(images, ids, self._energy(images, ids, self.polish_pairs))
+        self.gains = self._sweep(images, ids)
+        ids = self._grow(images, ids, self.vocabulary.num_objects)
+        ids = self._polish(images, ids)
+        if self.revisit:
+            ids = self._reconsider(images, ids)
+        if self.refine is not None:
+            ids = self.refine.descend(posterior, ids, self.trace)
+        energy = posterior.energy(images, ids)
+        return Inversion(ids=ids, energy=energy, evidence=object_evidence(posterior, ids, energy),
+                         margin=class_margin(posterior, ids, energy), nfe=posterior.nfe.clone(),
+                         trace=self.trace.courses)
+
+    def _energy(self, images: Tensor, ids: Tensor, num_pairs: int) -> Tensor:
+        return self.posterior.energy(images, ids, min(num_pairs, self.posterior.num_pairs))
+
+    def _energies(self, images: Tensor, layouts: Tensor, num_pairs: int) -> Tensor:
+        """(B,), (B, M, L) -> (B, M)."""
+        count = layouts.shape[1]
+        return self._energy(images.repeat_interleave(count), layouts.flatten(0, 1), num_pairs).view(-1, count)
+
+    def _with_boxes(self, ids: Tensor, slots: Tensor, chosen: Tensor) -> Tensor:
+        """Layouts with a coarse box of unknown class in a slot, (B, L), (B,), (B, M) -> (B, M, L)."""
+        count = chosen.shape[1]
+        corners = steps_to_corners(self.boxes[chosen.flatten()], self.vocabulary.grid)
+        unknown = torch.full((len(corners),), self.vocabulary.any_class)
+        return put(ids.repeat_interleave(count, dim=0), slots.repeat_interleave(count), unknown, corners,
+                   self.vocabulary).view(len(ids), count, -1)
+
+    def _free_slot(self, ids: Tensor) -> Tensor:
+        """First absent object, (B, L) -> (B,); K where all are present."""
+        present = self.vocabulary.is_present(ids)
+        return torch.where(present.all(dim=1), present.shape[1], present.int().argmin(dim=1))
+
+    def _sweep(self, images: Tensor, ids: Tensor) -> Tensor:
+        """Gain of every coarse box over the empty layout, (N, G)."""
+        every = torch.arange(len(self.boxes)).expand(len(images), -1)
+        layouts = self._with_boxes(ids, torch.zeros(len(ids), dtype=torch.long), every)
+        base = self._energy(images, ids, self.sweep_pairs)
+        return base[:, None] - self._energies(images, layouts, self.sweep_pairs)
+
+    def _grow(self, images: Tensor, ids: Tensor, count: int) -> Tensor:
+        """Add up to `count` objects to each layout; `images` may name an image several times."""
+        ids, gains = ids.clone(), self.gains[images].clone()
+        active = torch.arange(len(images))
+        for _ in range(count):
+            active = active[self._free_slot(ids[active]) < self.vocabulary.num_objects]
+            if not len(active):
+                break
+            added, gain = self._next_object(images[active], ids[active], gains, active)
+            keep = gain > self.min_gain
+            active = active[keep]
+            ids[active] = added[keep]
+            self.trace.add(images[active], ids[active],
+                           self._energy(images[active], ids[active], self.class_pairs))
+        return ids
+
+    def _next_object(self, images: Tensor, ids: Tensor, gains: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """The best further object of each layout and its gain; `gains[index]` are brought up to date."""
+        slots = self._free_slot(ids)
+        top = gains[index].topk(min(self.shortlist, gains.shape[1]), dim=1).indices
+        layouts = self._with_boxes(ids, slots, top)
+        base = self._energy(images, ids, self.shortlist_pairs)
+        fresh = base[:, None] - self._energies(images, layouts, self.shortlist_pairs)
+        gains[index[:, None], top] = fresh
+        keep = self._distinct(self.boxes[top], fresh)                                 # (B, F) indices into top
+        finalists = layouts.gather(1, keep[..., None].expand(-1, -1, layouts.shape[2])).flatten(0, 1)
+        count = keep.shape[1]
+        state_images, state_slots = images.repeat_interleave(count), slots.repeat_interleave(count)
+        finalists = self._refine(state_images, finalists, state_slots, self.refine_pairs, self.max_step)
+        classes = class_moves(finalists, state_slots, self.vocabulary.class_ids, self.vocabulary)
+        energies = self._energies(state_images, classes, self.class_pairs).view(len(ids), -1)
+        best = energies.argmin(dim=1)
+        chosen = classes.view(len(ids), -1, ids.shape[1])[torch.arange(len(ids)), best]
+        chosen = self._refine(images, chosen, slots, self.class_pairs, 2)
+        gain = self._energy(images, ids, self.class_pairs) - self._energy(images, chosen, self.class_pairs)
+        return chosen, gain
+
+    def _distinct(self, boxes: Tensor, gains: Tensor) -> Tensor:
+        """Indices of the `finalists` best boxes that overlap little, (B, M, 4), (B, M) -> (B, F)."""
+        gains, picks = gains.clone(), []
+        for _ in range(min(self.finalists, gains.shape[1])):
+            pick = gains.argmax(dim=1)
+            picks.append(pick)
+            chosen = boxes[torch.arange(len(boxes)), pick]
+            gains[_iou(chosen[:, None], boxes) > self.distinct] = -float('inf')
+        return torch.stack(picks, dim=1)
+
+    def _refine(self, images: Tensor, ids: Tensor, slots: Tensor, num_pairs: int, step: int) -> Tensor:
+        """Move one box of each layout to a local minimum, steps halving from `step` to 1."""
+        ids, energy = ids.clone(), self._energy(images, ids, num_pairs)
+        steps = torch.full((len(ids),), step)
+        active = torch.arange(len(ids))
+        for _ in range(self.max_moves):
+            if not len(active):
+                break
+            best, lowest = self._best_move(images[active], ids[active], slots[active], steps[active],
+                                           energy[active], num_pairs)
+            better = lowest < energy[active]
+            moved = active[better]
+            ids[moved], energy[moved] = best[better], lowest[better]
+            steps[active[~better]] //= 2
+            active = active[steps[active] > 0]
+        return ids
+
+    def _best_move(self, images: Tensor, ids: Tensor, slots: Tensor, steps: Tensor, energy: Tensor,
+                   num_pairs: int) -> tuple[Tensor, Tensor]:
+        """Each side out and in by a step, and what helps on its own done together; the best layout and its energy."""
+        moves = SIDE_MOVES * steps[:, None, None]                                     # (B, 8, 4)
+        layouts, valid = move_boxes(ids, slots, moves, self.vocabulary, self.min_steps)
+        energies = self._energies(images, layouts, num_pairs).masked_fill(~valid, float('inf'))
+        lowest, way = energies.view(-1, 4, 2).min(dim=2)                              # of each side
+        helpful = lowest < energy[:, None]
+        together = (moves.view(-1, 4, 2, 4).gather(2, way[:, :, None, None].expand(-1, -1, 1, 4))[:, :, 0]
+                    * helpful[..., None]).sum(dim=1, keepdim=True)
+        joint, joint_valid = move_boxes(ids, slots, together, self.vocabulary, self.min_steps)
+        several = joint_valid[:, 0] & (helpful.sum(dim=1) > 1)
+        joint_energy = torch.full_like(energy, float('inf'))
+        joint_energy[several] = self._energy(images[several], joint[several, 0], num_pairs)
+        layouts = torch.cat([layouts, joint], dim=1)
+        lowest, best = torch.cat([energies, joint_energy[:, None]], dim=1).min(dim=1)
+        return layouts[torch.arange(len(ids)), best], lowest
+
+    def _polish(self, images: Tensor, ids: Tensor) -> Tensor:
+        """Box moves, class changes and removals of all objects in turn, until a round changes nothing."""
+        ids = ids.clone()
+        pending = torch.arange(len(images))
+        for _ in range(self.polish_rounds):
+            before = ids.clone()
+            for slot in range(self.vocabulary.num_objects):
+                has = pending[self.vocabulary.is_present(ids[pending])[:, slot]]
+                if not len(has):
+                    continue
+                slots = torch.full((len(has),), slot)
+                where = images[has]
+                classes = class_moves(ids[has], slots, self.vocabulary.class_ids, self.vocabulary)
+                best = self._energies(where, classes, self.class_pairs).argmin(dim=1)
+                moved = self._refine(where, classes[torch.arange(len(has)), best], slots, self.polish_pairs, 2)
+                without = remove(self.posterior, moved, slots)
+                worth = self._energy(where, without, self.polish_pairs) - self._energy(where, moved, self.polish_pairs)
+                ids[has] = torch.where((worth > self.min_gain)[:, None], moved, without)
+            changed = (ids[pending] != before[pending]).any(dim=1)
+            pending = pending[changed]
+            self.trace.add(images[pending], ids[pending], self._energy(images[pending], ids[pending],
+                                                                       self.polish_pairs))
+            if not len(pending):
+                break
+        return ids
+
+    def _reconsider(self, images: Tensor, ids: Tensor) -> Tensor:
+        """Take out each object in turn and look for up to two replacements; keep what lowers the energy."""
+        present = self.vocabulary.is_present(ids)
+        which, slots = present.nonzero(as_tuple=True)
+        if not len(which):
+            return ids
+        tried = self._grow(images[which], remove(self.posterior, ids[which], slots), 2)
+        tried = self._polish(images[which], tried)
+        energy = self._energy(images, ids, self.polish_pairs).clone()
+        tried_energy = self._energy(images[which], tried, self.polish_pairs)
+        ids = ids.clone()
+        for item in tried_energy.argsort(descending=True).tolist():
+            if tried_energy[item] < energy[which[item]]:
+                ids[which[item]] = tried[item]
+        self.trace.add(images, ids, self._energy(images, ids, self.polish_pairs))
+        return ids
+
+
+def _iou(a: Tensor, b: Tensor) -> Tensor:
+    """IoU of boxes that broadcast, (..., 4), (..., 4) -> (...)."""
+    extent = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0)
+    shared = extent.prod(dim=-1).float()
+    area = [(box[..., 2:] - box[..., :2]).prod(dim=-1).float() for box in (a, b)]
+    return shared / (area[0] + area[1] - shared).clamp(min=1)
