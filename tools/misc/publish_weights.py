@@ -1,0 +1,110 @@
+"""Write the weights of a training checkpoint alone: without optimiser, averages, message hub and configuration text.
+
+    python tools/misc/publish_weights.py IN OUT [--half] [--keep PREFIX ...] [--strip-prefix PREFIX]
+
+OUT loads with `torch.load(OUT, weights_only=True)` and wherever the Runner takes a checkpoint. Its `meta` holds the
+classes, the name of the config, the iteration and this package's version. The same call writes the same bytes. IN is
+unpickled: give only a checkpoint of your own training.
+"""
+import argparse
+import hashlib
+import io
+import os
+import re
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dive_mmdet import __version__
+
+
+class PublishError(Exception):
+    """One sentence: what is wrong."""
+
+
+def select(state: dict[str, Tensor], keep: tuple[str, ...] = (), strip_prefix: str = '') -> dict[str, Tensor]:
+    """The entries whose names begin with one of `keep` (all, where it is empty), named without `strip_prefix`.
+
+    Raises:
+        PublishError: nothing is left, no name begins with a given prefix, or two names become one.
+    """
+    for prefix in (*keep, strip_prefix):
+        if not any(name.startswith(prefix) for name in state):
+            raise PublishError(f"No weight of this checkpoint is named '{prefix}...'.")
+    names = [name for name in state if not keep or name.startswith(tuple(keep))]
+    chosen = {name.removeprefix(strip_prefix): state[name] for name in names}
+    if len(chosen) < len(names):
+        raise PublishError(f"Without '{strip_prefix}' two weights would have the same name.")
+    if not chosen:
+        raise PublishError('This checkpoint holds no weights.')
+    return chosen
+
+
+def halve(name: str, tensor: Tensor) -> Tensor:
+    """float16 of a matrix or kernel; vectors (biases, batch statistics, schedules) are small and stay as they are.
+
+    Raises:
+        PublishError: float16 cannot hold a value.
+    """
+    if tensor.dim() < 2 or tensor.dtype != torch.float32:
+        return tensor
+    half = tensor.half()
+    if half.isinf().any():
+        raise PublishError(f"'{name}' holds values too large for float16: publish without --half.")
+    return half
+
+
+def plain_meta(meta: dict) -> dict:
+    """What a user of the weights needs of the Runner's meta, as plain data."""
+    experiment = re.sub(r'_\d{8}_\d{6}$', '', str(meta.get('experiment_name', '')))
+    classes = [str(name) for name in (meta.get('dataset_meta') or {}).get('classes', ())]
+    return dict(dataset_meta=dict(classes=classes), config=experiment, iter=int(meta.get('iter', 0)),
+                dive_mmdet_version=__version__)
+
+
+def publish(source: Path, target: Path, half: bool = False, keep: tuple[str, ...] = (), strip_prefix: str = '') -> str:
+    """Write the weights in `source` to `target`, whole or not at all; returns the sha256 of the file.
+
+    Raises:
+        PublishError: `source` is no checkpoint, or the choice of weights makes no sense.
+    """
+    if not source.is_file():
+        raise PublishError(f'{source} is no file.')
+    try:
+        checkpoint = torch.load(source, map_location='cpu', weights_only=False)
+    except Exception as error:
+        raise PublishError(f'{source} does not load as a checkpoint ({type(error).__name__}).') from error
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get('state_dict'), dict):
+        raise PublishError(f'{source} holds no state_dict.')
+    state = select(checkpoint['state_dict'], keep, strip_prefix)
+    # A clone, since a view would be saved with the whole storage that it looks at.
+    state = {name: (halve(name, tensor) if half else tensor).detach().clone() for name, tensor in state.items()}
+    buffer = io.BytesIO()
+    torch.save(dict(meta=plain_meta(checkpoint.get('meta') or {}), state_dict=state), buffer)
+    data = buffer.getvalue()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + '.partial')
+    partial.write_bytes(data)
+    os.replace(partial, target)
+    return hashlib.sha256(data).hexdigest()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('source', type=Path, metavar='IN', help='a checkpoint that the Runner wrote')
+    parser.add_argument('target', type=Path, metavar='OUT')
+    parser.add_argument('--half', action='store_true', help='matrices and kernels as float16')
+    parser.add_argument('--keep', nargs='+', default=(), metavar='PREFIX', help='only weights with such names')
+    parser.add_argument('--strip-prefix', default='', metavar='PREFIX', help='take this from the front of the names')
+    args = parser.parse_args()
+    try:
+        sha256 = publish(args.source, args.target, args.half, tuple(args.keep), args.strip_prefix)
+    except PublishError as error:
+        sys.exit(f'Error: {error}')
+    print(f'{args.target}: {args.target.stat().st_size:,} bytes, sha256 {sha256}')
+
+
+if __name__ == '__main__':
+    main()
