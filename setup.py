@@ -1,17 +1,62 @@
+import shutil
+import tempfile
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).resolve().parent
 VERSION = (ROOT / 'dive_mmdet' / 'version.py').read_text().split("'")[1]
 
-setup(
-    name='dive-mmdet',
-    version=VERSION,
-    description='Detection and classification by inverting a frozen conditional diffusion model (DIVE)',
-    long_description=(ROOT / 'README.md').read_text(),
-    long_description_content_type='text/markdown',
-    license='Apache-2.0',
-    python_requires='>=3.10',
-    packages=find_packages(include=['dive_mmdet', 'dive_mmdet.*']),
-)
+# torch, mmcv, mmengine, mmdet and mmpretrain are wanted but not required: each comes from one of two packages (the
+# original or its onedl-* fork) in a build that fits the machine, and pip must not put another one beside it.
+REQUIRES = ['diffusers>=0.30', 'timm>=1.0', 'pycocotools>=2.0.6', 'numpy>=1.24']
+EXTRAS = {
+    'mm': ['onedl-mmcv>=2.3.6', 'onedl-mmengine>=0.10.12', 'onedl-mmdetection>=3.5.1', 'onedl-mmpretrain>=1.3.6'],
+    'demo': ['mlxtend>=0.22', 'matplotlib>=3.7', 'scikit-image>=0.20'],
+    'test': ['pytest>=7.4', 'mlxtend>=0.22', 'matplotlib>=3.7', 'scikit-image>=0.20'],
+    'lint': ['ruff==0.14.0'],
+}
+SHIPPED = ('configs', 'tools', 'weights', 'model-index.yml')
+
+
+class BuildWithMim(build_py):
+    """Adds what a user touches to a built package as `dive_mmdet/.mim`, where OpenMMLab's tools look for it.
+
+    It goes into the build folder alone: the checkout keeps one copy of everything.
+    """
+
+    def run(self) -> None:
+        super().run()
+        if getattr(self, 'editable_mode', False):
+            return
+        mim = Path(self.build_lib) / 'dive_mmdet' / '.mim'
+        shutil.rmtree(mim, ignore_errors=True)
+        for name in SHIPPED:
+            source, target = ROOT / name, mim / name
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns('__pycache__', '*.pyc', '.*'))
+            elif source.is_file():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, target)
+
+
+# Not `build/` in the checkout: files that were deleted since would stay there and end up in the next wheel.
+with tempfile.TemporaryDirectory() as scratch:
+    setup(
+        name='dive-mmdet',
+        version=VERSION,
+        description='Detection and classification by inverting a frozen conditional diffusion model (DIVE)',
+        long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
+        long_description_content_type='text/markdown',
+        author='The dive_mmdet authors',
+        license='Apache-2.0',
+        keywords=['diffusion model', 'object detection', 'image classification', 'model inversion', 'mmdetection'],
+        python_requires='>=3.10',
+        packages=find_packages(include=['dive_mmdet', 'dive_mmdet.*']),
+        install_requires=REQUIRES,
+        extras_require=EXTRAS,
+        cmdclass={'build_py': BuildWithMim},
+        options={'build': {'build_base': scratch}},
+        zip_safe=False,
+    )
