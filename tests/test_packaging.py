@@ -19,11 +19,14 @@ import sys
 checkout, config = sys.argv[1:]
 sys.meta_path[:] = [finder for finder in sys.meta_path if '__editable__' not in str(finder)]
 sys.path[:] = [path for path in sys.path if not path.startswith(checkout) or 'site-packages' in path]
+import runpy
 from pathlib import Path
 import dive_mmdet
 from mmengine.config import Config
 from dive_mmdet.registry import MODELS
-config = Config.fromfile(Path(dive_mmdet.__file__).parent / '.mim' / 'configs' / config)
+mim = Path(dive_mmdet.__file__).parent / '.mim'
+print(len(runpy.run_path(str(mim / 'tools' / 'misc' / 'check_env.py'))['pins']()))
+config = Config.fromfile(mim / 'configs' / config)
 model = MODELS.build(config.model)
 ours = [Path(module.__file__) for name, module in sys.modules.items() if name.split('.')[0] == 'dive_mmdet']
 print(len(ours), [str(path) for path in ours if Path(checkout) in path.parents])
@@ -93,7 +96,8 @@ def test_the_wheel_works_outside_the_checkout(wheel, tmp_path):
     run(sys.executable, '-m', 'pip', 'install', '--quiet', '--no-index', '--no-deps', '--target', target, wheel,
         cwd=elsewhere)
     output = run(sys.executable, '-c', LOAD_AND_BUILD, ROOT, CONFIG, cwd=elsewhere, PYTHONPATH=str(target))
-    count, installed, model = output.strip().splitlines()[-3:]
+    pinned, count, installed, model = output.strip().splitlines()[-4:]
+    assert int(pinned) > 10
     assert count.split(maxsplit=1)[1] == '[]' and int(count.split()[0]) > 10
     assert installed == f'installed at {target / "dive_mmdet"}'
     assert model.startswith('dive_mmdet.detectors') and int(model.split()[1]) > 1_000_000
