@@ -101,3 +101,12 @@ def test_the_wheel_works_outside_the_checkout(wheel, tmp_path):
     assert count.split(maxsplit=1)[1] == '[]' and int(count.split()[0]) > 10
     assert installed == f'installed at {target / "dive_mmdet"}'
     assert model.startswith('dive_mmdet.detectors') and int(model.split()[1]) > 1_000_000
+
+
+def test_the_citation_names_this_version_and_the_paper():
+    import yaml
+
+    from dive_mmdet import __version__
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert str(citation['version']) == __version__ and citation['license'] == 'Apache-2.0'
+    assert citation['preferred-citation']['url'].endswith('2504.17253')
