@@ -22,8 +22,12 @@ setup:       ## pinned packages, mmcv and this project in .venv: minutes the fir
 lint: setup  ## ruff with ruff.toml
 	'$(VENV)/bin/python' -m ruff check .
 
-test: lint   ## set up if need be, ruff, all tests; PYTEST_ARGS='-k layout' picks some
-	'$(VENV)/bin/python' -m pytest tests $(PYTEST_ARGS)
+# Both run, so that a fault of style does not hide what the tests say.
+test: setup  ## set up if need be, ruff, all tests; PYTEST_ARGS='-k layout' picks some
+	@status=0; \
+	'$(VENV)/bin/python' -m ruff check . || status=1; \
+	'$(VENV)/bin/python' -m pytest tests $(PYTEST_ARGS) || status=1; \
+	exit $$status
 
 demo: setup  ## set up if need be and detect with the shipped weights
 	'$(VENV)/bin/python' tools/demo.py
