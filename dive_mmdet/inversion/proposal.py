@@ -2,7 +2,6 @@
 import torch
 from torch import Tensor
 
-from dive_mmdet.layout.vocabulary import CLASS
 from dive_mmdet.registry import MODELS
 from dive_mmdet.structures import Inversion
 

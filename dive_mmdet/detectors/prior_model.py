@@ -1,0 +1,81 @@
+"""Training p(layout) by the ordinary Runner."""
+from pathlib import Path
+
+import torch
+from mmdet.registry import MODELS as MMDET_MODELS
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from dive_mmdet.diffusion.token_table import TokenTable
+from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
+from dive_mmdet.registry import MODELS
+
+from .ground_truth import true_layouts
+
+TABLE_KEY = 'backbone.table.weight'
+
+
+@MMDET_MODELS.register_module()
+@MODELS.register_module()
+class LayoutPriorModel(BaseModel):
+    """`loss` trains the prior on annotated layouts; images are not looked at. Its weights are named `prior.*`.
+
+    Args:
+        prior: config of the prior.
+        vocabulary, table: as in the generator.
+        generator: checkpoint of the generator, whose frozen table gives the rows.
+        data_preprocessor, init_cfg: as in any BaseModel.
+
+    Raises:
+        FileNotFoundError: no checkpoint at `generator`.
+        ValueError: it holds no table, or one of another size.
+    """
+
+    def __init__(self, prior: dict, vocabulary: dict, table: dict, generator: str,
+                 data_preprocessor: dict | None = None, init_cfg: dict | None = None):
+        super().__init__(data_preprocessor, init_cfg)
+        self.tokenizer = LayoutTokenizer(LayoutVocabulary(**vocabulary))
+        frozen = TokenTable(self.tokenizer.vocabulary, **table).weight.detach()
+        self.register_buffer('table', read_table(generator, frozen.shape), persistent=False)
+        self.prior = MODELS.build(prior)
+        self.prior.set_scale(self.table)
+
+    def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
+        """Samples -> rows (N, L, D), losses, or samples with the prior's energy."""
+        ids = true_layouts(data_samples, self.tokenizer).to(self.table.device)
+        rows = self.table[ids]
+        if mode == 'tensor':
+            return rows
+        if mode == 'loss':
+            return dict(loss=self.prior.loss(rows))
+        shuffled = self.table[self._foreign_layouts(ids)]
+        for sample, true, wrong in zip(data_samples, self.prior.energy(rows).tolist(),
+                                       self.prior.energy(shuffled).tolist()):
+            sample.set_metainfo(dict(energies=dict(true=true, random=wrong)))
+        return data_samples
+
+    def _foreign_layouts(self, ids: Tensor) -> Tensor:
+        """The same objects with random corners: what the prior should find unlikely."""
+        vocabulary = self.tokenizer.vocabulary
+        generator = torch.Generator().manual_seed(0)
+        corners = torch.randint(vocabulary.num_corners, (*ids.shape[:1], vocabulary.num_objects, 2),
+                                generator=generator).to(ids)
+        ids = ids.clone()
+        present = vocabulary.is_present(ids)[..., None]
+        objects = vocabulary.objects(ids)[..., 1:]
+        objects.copy_(torch.where(present, corners, objects))
+        return ids
+
+
+def read_table(path: str, shape: torch.Size) -> Tensor:
+    """The token table of a generator checkpoint, (num_tokens, D)."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'No generator checkpoint at {path}: train the generator first, or set '
+                                'model.generator to where it is.')
+    checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    table = checkpoint.get('state_dict', checkpoint).get(TABLE_KEY)
+    if table is None or table.shape != shape:
+        found = 'none' if table is None else tuple(table.shape)
+        raise ValueError(f'{path} should hold {TABLE_KEY} of {tuple(shape)}, found {found}: it belongs to another '
+                         'config.')
+    return table.float()

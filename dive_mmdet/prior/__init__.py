@@ -1,0 +1,3 @@
+from .layout_prior import LayoutPrior
+
+__all__ = ['LayoutPrior']
