@@ -23,3 +23,10 @@ class Inversion:
     margin: Tensor
     nfe: Tensor
     trace: list[list[tuple[int, float, list[int]]]] = field(default_factory=list)
+
+    def per_image(self) -> list[dict]:
+        """What was found for each image, as plain data: `ids`, `energy`, `evidence`, `margin` and `trace`."""
+        values = zip(self.ids.tolist(), self.energy.tolist(), self.evidence.tolist(), self.margin.tolist())
+        return [dict(ids=ids, energy=energy, evidence=evidence, margin=margin,
+                     trace=self.trace[index] if self.trace else [])
+                for index, (ids, energy, evidence, margin) in enumerate(values)]

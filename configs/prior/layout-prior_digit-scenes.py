@@ -8,7 +8,7 @@ model = dict(
     prior={{_base_.layout_prior}},
     vocabulary={{_base_.generator.vocabulary}},
     table={{_base_.generator.table}},
-    generator='weights/generator_digit_scenes.pth')
+    generator='weights/dive_digit_scenes.pth')
 
 # Layouts cost little beside the scenes they come from, so few, large batches of them are made.
 max_iters = 1500

@@ -53,8 +53,8 @@ class DIVEDetector(BaseDetector):
         """
         inversion = self.invert(batch_inputs)
         results = self.bbox_head.decode(inversion, self.backbone.vocabulary, batch_data_samples, rescale)
-        for sample, nfe, energy in zip(batch_data_samples, inversion.nfe.tolist(), inversion.energy.tolist()):
-            sample.set_metainfo(dict(nfe=nfe, energy=energy))
+        for sample, nfe, found in zip(batch_data_samples, inversion.nfe.tolist(), inversion.per_image()):
+            sample.set_metainfo(dict(nfe=nfe, inversion=found))
         return self.add_pred_to_datasample(batch_data_samples, results)
 
     def invert(self, batch_inputs: Tensor) -> Inversion:

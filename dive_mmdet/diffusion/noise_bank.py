@@ -28,10 +28,11 @@ class NoiseBank(nn.Module):
 def stratified_timesteps(count: int, low: int, high: int) -> Tensor:
     """`count` evenly spaced timesteps of [low, high), every prefix of which covers the range.
 
-    They are listed in van der Corput order (bit reversal), so that a search may start on the first few pairs and grow.
+    They are listed in van der Corput order (bit reversal) from the high end, so that a search may start on the first
+    few pairs, where noise is high and energies are smooth, and grow.
     """
     step = (high - low) / count
     even = torch.tensor([int(low + step * (i + 0.5)) for i in range(count)])
     bits = max(1, (count - 1).bit_length())
     order = [int(f'{i:0{bits}b}'[::-1], 2) for i in range(1 << bits)]
-    return even[[i for i in order if i < count]]
+    return even.flip(0)[[i for i in order if i < count]]

@@ -5,6 +5,7 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from dive_mmdet.diffusion.loading import require_all_weights
 from dive_mmdet.layout import LayoutTokenizer
 from dive_mmdet.layout.vocabulary import LayoutVocabulary
 from dive_mmdet.registry import MODELS
@@ -31,6 +32,7 @@ class LayoutHead(BaseModule):
         self.register_buffer('calibration_bias', torch.zeros(()))
         self.register_buffer('feature_mean', torch.zeros(self.num_features))
         self.register_buffer('feature_std', torch.ones(self.num_features))
+        require_all_weights(self, 'the calibration of the head')
 
     @staticmethod
     def features(evidence: Tensor, margin: Tensor, boxes: Tensor) -> Tensor:

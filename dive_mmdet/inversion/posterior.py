@@ -114,6 +114,29 @@ class Posterior:
         return energy.cpu()
 
 
+    def expectation(self, ids: Tensor) -> Tensor:
+        """What the generator expects of an image before seeing any of it: x_0 predicted from pure noise.
+
+        The limit of its denoising at the last timestep, where x_t holds nothing of the image; so one evaluation
+        serves all images.
+
+        Args:
+            ids: (M, L) layouts, all ids allowed.
+
+        Returns:
+            (M, c, h, w), on the device of the latents.
+        """
+        device, schedule = self.latents.device, self.generator.schedule
+        expected = []
+        for part in ids.split(self.batch_size):
+            t = torch.full((len(part),), schedule.num_steps - 1, device=device)
+            noise = self.likelihood.bank.noise[:1].expand(len(part), -1, -1, -1)
+            with torch.no_grad():
+                epsilon = self.generator.predict_noise(noise, t, self.generator.embed(part.to(device)))
+                expected.append(schedule.to_sample(epsilon, noise, t))
+        return torch.cat(expected)
+
+
 def _first_of_each(places: Tensor) -> tuple[Tensor, Tensor]:
     """Distinct places and where each stands first, (B,) -> (U,), (U,)."""
     fresh, inverse = places.unique(return_inverse=True)

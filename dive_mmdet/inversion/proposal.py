@@ -15,11 +15,12 @@ from .trace import Trace
 class ProposalInverter:
     """Greedy proposals with exact refinement; every number it looks at is an energy of the frozen generator.
 
-    1. Every box of a coarse grid, of unknown class, is added to the empty layout and scored on `sweep_pairs` pairs.
-    2. The next object: the `shortlist` boxes of the highest gain are scored again in the current layout, the best
-       `finalists` distinct ones are moved locally until no move lowers the energy, then given each class; the best
-       one stays if it lowers the energy by more than `min_gain`. Gains only shrink as objects are added, nearly
-       always, so old ones rank the boxes well enough (lazy greedy).
+    1. An atlas, made once for all images: what the generator expects of an image with one object of unknown class in
+       each box of a coarse grid (`Posterior.expectation`).
+    2. The next object: boxes are ranked by how much the error of the current layout's expectation would fall if the
+       box added the same to it as to the empty layout. The best `finalists` distinct ones are moved locally until no
+       move lowers the energy, then given each class, and the best `hypotheses` are moved again; the best one stays if
+       it lowers the energy by more than `min_gain`. Only the ranking is approximate, energies decide.
     3. All objects are polished in turn by box moves and class changes on `polish_pairs`; an object whose evidence
        falls below `min_gain` goes.
     4. Second thoughts: with `revisit`, each object in turn is taken out and the two best replacements are looked for;
@@ -28,9 +29,9 @@ class ProposalInverter:
     Args:
         sides, aspects, overlap: of the coarse boxes, see `coarse_boxes`.
         min_side: shortest side of a box as a part of the image's side.
-        sweep_pairs, shortlist_pairs, refine_pairs, class_pairs, polish_pairs: pairs of the bank in each stage.
-        shortlist: boxes scored again for each object.
+        refine_pairs, class_pairs, polish_pairs: pairs of the bank in each stage.
         finalists: boxes refined for each object.
+        hypotheses: classified boxes refined again for each object.
         distinct: two finalists overlap by at most this IoU.
         first_step: of the local moves as a part of the image's side; halved down to one grid step.
         max_moves: of one box in one refinement.
@@ -41,17 +42,16 @@ class ProposalInverter:
     """
 
     def __init__(self, sides: list[float], aspects: list[float], overlap: float = 0.6, min_side: float = 0.05,
-                 sweep_pairs: int = 1, shortlist_pairs: int = 1, refine_pairs: int = 1, class_pairs: int = 2,
-                 polish_pairs: int = 4, shortlist: int = 16, finalists: int = 3, distinct: float = 0.3,
+                 refine_pairs: int = 1, class_pairs: int = 1, polish_pairs: int = 2, finalists: int = 3, hypotheses: int = 3, distinct: float = 0.3,
                  first_step: float = 1 / 16, max_moves: int = 12, min_gain: float = 0.0, polish_rounds: int = 2,
                  revisit: bool = False, refine: dict | None = None):
         self.sides, self.aspects, self.overlap, self.min_side = sides, aspects, overlap, min_side
-        self.sweep_pairs, self.shortlist_pairs, self.refine_pairs = sweep_pairs, shortlist_pairs, refine_pairs
-        self.class_pairs, self.polish_pairs = class_pairs, polish_pairs
-        self.shortlist, self.finalists, self.distinct = shortlist, finalists, distinct
+        self.refine_pairs, self.class_pairs, self.polish_pairs = refine_pairs, class_pairs, polish_pairs
+        self.finalists, self.hypotheses, self.distinct = finalists, hypotheses, distinct
         self.first_step, self.max_moves, self.min_gain = first_step, max_moves, min_gain
         self.polish_rounds, self.revisit = polish_rounds, revisit
         self.refine = MODELS.build(refine) if refine else None
+        self.atlas_key, self.shared_nfe = None, 0
 
     def invert(self, posterior: Posterior) -> Inversion:
         """Search the layouts of N images side by side."""
@@ -64,7 +64,7 @@ class ProposalInverter:
         images = torch.arange(len(posterior))
         ids = self.vocabulary.empty().repeat(len(images), 1)
         self.trace.add(images, ids, self._energy(images, ids, self.polish_pairs))
-        self.gains = self._sweep(images, ids)
+        self._make_atlas()
         ids = self._grow(images, ids, self.vocabulary.num_objects)
         ids = self._polish(images, ids)
         if self.revisit:
@@ -97,22 +97,36 @@ class ProposalInverter:
         present = self.vocabulary.is_present(ids)
         return torch.where(present.all(dim=1), present.shape[1], present.int().argmin(dim=1))
 
-    def _sweep(self, images: Tensor, ids: Tensor) -> Tensor:
-        """Gain of every coarse box over the empty layout, (N, G)."""
-        every = torch.arange(len(self.boxes)).expand(len(images), -1)
-        layouts = self._with_boxes(ids, torch.zeros(len(ids), dtype=torch.long), every)
-        base = self._energy(images, ids, self.sweep_pairs)
-        return base[:, None] - self._energies(images, layouts, self.sweep_pairs)
+    def _make_atlas(self) -> None:
+        """What each coarse box adds to the expectation of the empty layout, (G, c h w); kept while weights stay."""
+        generator = self.posterior.generator
+        key = tuple((parameter.data_ptr(), parameter._version) for parameter in generator.parameters())
+        if self.atlas_key == key:
+            return
+        empty = self.vocabulary.empty()[None]
+        every = torch.arange(len(self.boxes))[None]
+        layouts = self._with_boxes(empty, torch.zeros(1, dtype=torch.long), every)[0]
+        expected = self.posterior.expectation(torch.cat([empty, layouts])).flatten(1)
+        self.atlas = expected[1:] - expected[:1]
+        self.atlas_energy = self.atlas.square().sum(dim=1)
+        self.atlas_key, self.shared_nfe = key, self.shared_nfe + len(expected)
+
+    def _rank(self, images: Tensor, ids: Tensor) -> Tensor:
+        """By how much each coarse box would lower the squared error of the expectation, (B, G)."""
+        latents = self.posterior.latents[images.to(self.posterior.latents.device)]
+        residual = (latents - self.posterior.expectation(ids)).flatten(1)
+        self.posterior.nfe.index_add_(0, images, torch.ones_like(images))
+        return (2 * residual @ self.atlas.T - self.atlas_energy).cpu()
 
     def _grow(self, images: Tensor, ids: Tensor, count: int) -> Tensor:
         """Add up to `count` objects to each layout; `images` may name an image several times."""
-        ids, gains = ids.clone(), self.gains[images].clone()
+        ids = ids.clone()
         active = torch.arange(len(images))
         for _ in range(count):
             active = active[self._free_slot(ids[active]) < self.vocabulary.num_objects]
             if not len(active):
                 break
-            added, gain = self._next_object(images[active], ids[active], gains, active)
+            added, gain = self._next_object(images[active], ids[active])
             keep = gain > self.min_gain
             active = active[keep]
             ids[active] = added[keep]
@@ -120,35 +134,39 @@ class ProposalInverter:
                            self._energy(images[active], ids[active], self.class_pairs))
         return ids
 
-    def _next_object(self, images: Tensor, ids: Tensor, gains: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """The best further object of each layout and its gain; `gains[index]` are brought up to date."""
+    def _next_object(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """The best further object of each layout and its gain, (B, L) and (B,)."""
         slots = self._free_slot(ids)
-        top = gains[index].topk(min(self.shortlist, gains.shape[1]), dim=1).indices
-        layouts = self._with_boxes(ids, slots, top)
-        base = self._energy(images, ids, self.shortlist_pairs)
-        fresh = base[:, None] - self._energies(images, layouts, self.shortlist_pairs)
-        gains[index[:, None], top] = fresh
-        keep = self._distinct(self.boxes[top], fresh)                                 # (B, F) indices into top
-        finalists = layouts.gather(1, keep[..., None].expand(-1, -1, layouts.shape[2])).flatten(0, 1)
+        keep = self._distinct(self._rank(images, ids))                                # (B, F)
+        finalists = self._with_boxes(ids, slots, keep).flatten(0, 1)
         count = keep.shape[1]
-        state_images, state_slots = images.repeat_interleave(count), slots.repeat_interleave(count)
-        finalists = self._refine(state_images, finalists, state_slots, self.refine_pairs, self.max_step)
-        classes = class_moves(finalists, state_slots, self.vocabulary.class_ids, self.vocabulary)
-        energies = self._energies(state_images, classes, self.class_pairs).view(len(ids), -1)
-        best = energies.argmin(dim=1)
-        chosen = classes.view(len(ids), -1, ids.shape[1])[torch.arange(len(ids)), best]
-        chosen = self._refine(images, chosen, slots, self.class_pairs, 2)
+        finalists = self._refine(images.repeat_interleave(count), finalists, slots.repeat_interleave(count),
+                                 self.refine_pairs, self.max_step)
+        chosen = self._classify(images, finalists.view(len(ids), count, -1), slots, self.class_pairs)
         gain = self._energy(images, ids, self.class_pairs) - self._energy(images, chosen, self.class_pairs)
         return chosen, gain
 
-    def _distinct(self, boxes: Tensor, gains: Tensor) -> Tensor:
-        """Indices of the `finalists` best boxes that overlap little, (B, M, 4), (B, M) -> (B, F)."""
-        gains, picks = gains.clone(), []
-        for _ in range(min(self.finalists, gains.shape[1])):
-            pick = gains.argmax(dim=1)
+    def _classify(self, images: Tensor, boxes: Tensor, slots: Tensor, num_pairs: int) -> Tensor:
+        """Give each of several boxes each class, refine the best `hypotheses`, (B, F, L) -> the best one (B, L)."""
+        count = boxes.shape[1]
+        layouts = class_moves(boxes.flatten(0, 1), slots.repeat_interleave(count), self.vocabulary.class_ids,
+                              self.vocabulary).view(len(images), -1, boxes.shape[2])
+        energies = self._energies(images, layouts, num_pairs)
+        top = energies.topk(min(self.hypotheses, energies.shape[1]), dim=1, largest=False).indices
+        several = layouts.gather(1, top[..., None].expand(-1, -1, layouts.shape[2]))
+        count = several.shape[1]
+        where = images.repeat_interleave(count)
+        several = self._refine(where, several.flatten(0, 1), slots.repeat_interleave(count), num_pairs, 2)
+        best = self._energy(where, several, num_pairs).view(-1, count).argmin(dim=1)
+        return several.view(len(images), count, -1)[torch.arange(len(images)), best]
+
+    def _distinct(self, ranks: Tensor) -> Tensor:
+        """The `finalists` best boxes that overlap little, (B, G) -> (B, F)."""
+        ranks, picks = ranks.clone(), []
+        for _ in range(min(self.finalists, len(self.boxes))):
+            pick = ranks.argmax(dim=1)
             picks.append(pick)
-            chosen = boxes[torch.arange(len(boxes)), pick]
-            gains[_iou(chosen[:, None], boxes) > self.distinct] = -float('inf')
+            ranks[_iou(self.boxes[pick][:, None], self.boxes) > self.distinct] = -float('inf')
         return torch.stack(picks, dim=1)
 
     def _refine(self, images: Tensor, ids: Tensor, slots: Tensor, num_pairs: int, step: int) -> Tensor:
@@ -198,9 +216,7 @@ class ProposalInverter:
                     continue
                 slots = torch.full((len(has),), slot)
                 where = images[has]
-                classes = class_moves(ids[has], slots, self.vocabulary.class_ids, self.vocabulary)
-                best = self._energies(where, classes, self.class_pairs).argmin(dim=1)
-                moved = self._refine(where, classes[torch.arange(len(has)), best], slots, self.polish_pairs, 2)
+                moved = self._classify(where, ids[has][:, None], slots, self.polish_pairs)
                 without = remove(self.posterior, moved, slots)
                 worth = self._energy(where, without, self.polish_pairs) - self._energy(where, moved, self.polish_pairs)
                 ids[has] = torch.where((worth > self.min_gain)[:, None], moved, without)

@@ -81,8 +81,13 @@ def publish(source: Path, target: Path, half: bool = False, keep: tuple[str, ...
     state = select(checkpoint['state_dict'], keep, strip_prefix)
     # A clone, since a view would be saved with the whole storage that it looks at.
     state = {name: (halve(name, tensor) if half else tensor).detach().clone() for name, tensor in state.items()}
+    return write_whole(target, dict(meta=plain_meta(checkpoint.get('meta') or {}), state_dict=state))
+
+
+def write_whole(target: Path, checkpoint: dict) -> str:
+    """Save a checkpoint whole or not at all; returns the sha256 of the file."""
     buffer = io.BytesIO()
-    torch.save(dict(meta=plain_meta(checkpoint.get('meta') or {}), state_dict=state), buffer)
+    torch.save(checkpoint, buffer)
     data = buffer.getvalue()
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + '.partial')

@@ -1,0 +1,30 @@
+# DIVE on the digit scenes: `python tools/test.py` with this file and weights/dive_digit_scenes.pth.
+_base_ = ['../_base_/default_runtime.py', '../_base_/datasets/digit_scenes.py',
+          '../_base_/models/layout_patch-transformer_64.py', '../_base_/models/layout_prior.py']
+
+# ---- often changed: what is searched, how hard ----
+inversion_hook = dict(
+    type='dive_mmdet.InversionHook',
+    inverter=dict(
+        type='dive_mmdet.ProposalInverter',
+        sides=[0.25, 0.34, 0.44],  # longer sides of the first boxes, as parts of the image's side
+        aspects=[1.0, 0.6, 0.3],  # width over height
+        overlap=0.5,
+        min_gain=0.006),  # energy that an object must be worth
+    objective=dict(num_pairs=4, low=350, high=850, space='sample'))
+# ---- sometimes changed: the prior ----
+prior_hook = dict(type='dive_mmdet.LayoutPriorHook', prior={{_base_.layout_prior}}, weight=0.0)
+# ---- rarely changed: the model ----
+custom_hooks = [inversion_hook, prior_hook]
+model = dict(
+    type='DIVEDetector', _scope_='dive_mmdet',
+    data_preprocessor=dict(type='mmdet.DetDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True),
+    backbone={{_base_.generator}},
+    bbox_head=dict(type='dive_mmdet.LayoutHead'),
+    hooks=custom_hooks)  # interfaces that run no hooks read them here
+
+val_dataloader = dict(batch_size=8)
+test_dataloader = val_dataloader
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+default_hooks = dict(logger=dict(interval=1))

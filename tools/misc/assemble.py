@@ -1,0 +1,55 @@
+"""Put generator, prior and an uncalibrated head into one checkpoint that a DIVE config loads.
+
+    python tools/misc/assemble.py CONFIG OUT --generator GENERATOR.pth --prior PRIOR.pth [--half]
+
+Parts come from checkpoints of the training configs or from published weights; every weight that the config's model
+has must be there. `tools/misc/calibrate.py` fits the head's scores afterwards.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+from publish_weights import halve, write_whole
+
+from dive_mmdet import __version__
+from dive_mmdet.diffusion.loading import WeightsMismatch
+
+
+def part(path: str, prefix: str) -> dict[str, torch.Tensor]:
+    """Weights named `prefix.*` of a checkpoint of our own training."""
+    if not Path(path).is_file():
+        sys.exit(f'No checkpoint at {path}: train it first.')
+    checkpoint = torch.load(path, map_location='cpu', weights_only=False)
+    state = checkpoint.get('state_dict', checkpoint)
+    return {name: value for name, value in state.items() if name.startswith(prefix + '.')}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config')
+    parser.add_argument('out', type=Path)
+    parser.add_argument('--generator', required=True)
+    parser.add_argument('--prior', required=True)
+    parser.add_argument('--half', action='store_true', help='matrices as float16')
+    args = parser.parse_args()
+    config = Config.fromfile(args.config)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model = MODELS.build(config.model)
+    state = {name: value for name, value in model.state_dict().items() if name.startswith('bbox_head.')}
+    state |= part(args.generator, 'backbone') | part(args.prior, 'prior')
+    try:
+        model.load_state_dict(state, strict=True)
+    except (WeightsMismatch, RuntimeError) as error:
+        sys.exit(str(error))
+    state = {name: halve(name, value) if args.half else value for name, value in state.items()}
+    meta = dict(dataset_meta=dict(classes=tuple(config.classes)), config=Path(args.config).name,
+                dive_mmdet_version=__version__)
+    write_whole(args.out, dict(meta=meta, state_dict=state))
+    print(f'{args.out}: {args.out.stat().st_size / 1e6:.1f} MB, {len(state)} tensors')
+
+
+if __name__ == '__main__':
+    main()
