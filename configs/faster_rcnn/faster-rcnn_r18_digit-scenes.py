@@ -1,5 +1,5 @@
 # The baseline detector of the digit scenes, from scratch: `python tools/train.py` with this file; about 20 minutes on
-# one CPU core. Learning rate and the rest: README.md beside this file.
+# one CPU core. How the learning rate was chosen: README.md beside this file.
 _base_ = ['../_base_/default_runtime.py', '../_base_/datasets/digit_scenes.py']
 
 # Scenes are doubled before the network: with the usual stem (stride 4) the finest features then lie 2 pixels of the

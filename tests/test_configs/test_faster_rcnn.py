@@ -13,6 +13,7 @@ import dive_mmdet  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'configs/faster_rcnn/faster-rcnn_r18_digit-scenes.py'
+WEIGHTS = ROOT / 'weights/faster_rcnn_digit_scenes.pth'
 PUBLISH = ROOT / 'tools/misc/publish_weights.py'
 
 
@@ -59,6 +60,13 @@ def test_a_training_step_gives_finite_losses_and_gradients(built):
     assert all(torch.isfinite(value).all() for value in log.values())
     loss.backward()
     assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters() if parameter.grad is not None)
+
+
+def test_shipped_weights_are_plain_and_complete(built):
+    _, model, dataset = built
+    shipped = torch.load(WEIGHTS, weights_only=True)
+    assert tuple(shipped['meta']['dataset_meta']['classes']) == dataset.metainfo['classes']
+    model.load_state_dict(shipped['state_dict'])
 
 
 def publish(*arguments) -> subprocess.CompletedProcess:
