@@ -55,8 +55,7 @@ def run_images(config: str, checkpoint: str, out: Path, ann_file: str | None = N
             samples = model.test_step(pseudo_collate([dataset[index] for index in part]))
         seconds = (time.monotonic() - tick) / len(part)
         for index, sample in zip(part, samples):
-            records[index] = _record(ids[index], sample, seconds)
-            store.put(ids[index], records[index])
+            records[index] = store.put(ids[index], _record(ids[index], sample, seconds))
         done, spent = begin + len(part), time.monotonic() - start
         show(f'{done}/{len(todo)} images, {seconds:.2f} s an image, {spent:.0f} s, '
              f'{spent / done * (len(todo) - done):.0f} s to go')

@@ -36,9 +36,11 @@ class RecordStore:
             return None
         return record if record.get('key') == self.key else None
 
-    def put(self, image_id: int, record: dict) -> None:
-        """Write a record at once."""
+    def put(self, image_id: int, record: dict) -> dict:
+        """Write a record at once; returns it as `get` will."""
         path = self._path(image_id)
         partial = path.with_suffix('.partial')
-        partial.write_text(json.dumps(dict(record, key=self.key)))
+        text = json.dumps(dict(record, key=self.key))
+        partial.write_text(text)
         os.replace(partial, path)
+        return json.loads(text)

@@ -29,7 +29,8 @@ class ProposalInverter:
     Args:
         sides, aspects, overlap: of the coarse boxes, see `coarse_boxes`.
         min_side: shortest side of a box as a part of the image's side.
-        refine_pairs, class_pairs, polish_pairs: pairs of the bank in each stage.
+        refine_pairs, class_pairs, polish_pairs: first pairs of the bank, the noisier ones, on which moves are compared in
+            each stage; what stays is decided on the whole bank.
         finalists: boxes refined for each object.
         hypotheses: classified boxes refined again for each object.
         distinct: two finalists overlap by at most this IoU.
@@ -41,10 +42,10 @@ class ProposalInverter:
         refine: a `GradientInverter` config that goes on from the found layout; none by default.
     """
 
-    def __init__(self, sides: list[float], aspects: list[float], overlap: float = 0.6, min_side: float = 0.05,
-                 refine_pairs: int = 1, class_pairs: int = 1, polish_pairs: int = 2, finalists: int = 3, hypotheses: int = 3, distinct: float = 0.3,
-                 first_step: float = 1 / 16, max_moves: int = 12, min_gain: float = 0.0, polish_rounds: int = 2,
-                 revisit: bool = False, refine: dict | None = None):
+    def __init__(self, sides: list[float], aspects: list[float], overlap: float = 0.5, min_side: float = 0.05,
+                 refine_pairs: int = 1, class_pairs: int = 2, polish_pairs: int = 4, finalists: int = 3,
+                 hypotheses: int = 3, distinct: float = 0.3, first_step: float = 1 / 16, max_moves: int = 12,
+                 min_gain: float = 0.0, polish_rounds: int = 2, revisit: bool = False, refine: dict | None = None):
         self.sides, self.aspects, self.overlap, self.min_side = sides, aspects, overlap, min_side
         self.refine_pairs, self.class_pairs, self.polish_pairs = refine_pairs, class_pairs, polish_pairs
         self.finalists, self.hypotheses, self.distinct = finalists, hypotheses, distinct
@@ -63,7 +64,7 @@ class ProposalInverter:
         self.trace = Trace(posterior)
         images = torch.arange(len(posterior))
         ids = self.vocabulary.empty().repeat(len(images), 1)
-        self.trace.add(images, ids, self._energy(images, ids, self.polish_pairs))
+        self.trace.add(images, ids, self._energy(images, ids))
         self._make_atlas()
         ids = self._grow(images, ids, self.vocabulary.num_objects)
         ids = self._polish(images, ids)
@@ -76,8 +77,9 @@ class ProposalInverter:
                          margin=class_margin(posterior, ids, energy), nfe=posterior.nfe.clone(),
                          trace=self.trace.courses)
 
-    def _energy(self, images: Tensor, ids: Tensor, num_pairs: int) -> Tensor:
-        return self.posterior.energy(images, ids, min(num_pairs, self.posterior.num_pairs))
+    def _energy(self, images: Tensor, ids: Tensor, num_pairs: int | None = None) -> Tensor:
+        """Energies on the first pairs of the bank, by default on all, which is what decisions are made on."""
+        return self.posterior.energy(images, ids, min(num_pairs or self.posterior.num_pairs, self.posterior.num_pairs))
 
     def _energies(self, images: Tensor, layouts: Tensor, num_pairs: int) -> Tensor:
         """(B,), (B, M, L) -> (B, M)."""
@@ -130,8 +132,7 @@ class ProposalInverter:
             keep = gain > self.min_gain
             active = active[keep]
             ids[active] = added[keep]
-            self.trace.add(images[active], ids[active],
-                           self._energy(images[active], ids[active], self.class_pairs))
+            self.trace.add(images[active], ids[active], self._energy(images[active], ids[active]))
         return ids
 
     def _next_object(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -143,8 +144,7 @@ class ProposalInverter:
         finalists = self._refine(images.repeat_interleave(count), finalists, slots.repeat_interleave(count),
                                  self.refine_pairs, self.max_step)
         chosen = self._classify(images, finalists.view(len(ids), count, -1), slots, self.class_pairs)
-        gain = self._energy(images, ids, self.class_pairs) - self._energy(images, chosen, self.class_pairs)
-        return chosen, gain
+        return chosen, self._energy(images, ids) - self._energy(images, chosen)
 
     def _classify(self, images: Tensor, boxes: Tensor, slots: Tensor, num_pairs: int) -> Tensor:
         """Give each of several boxes each class, refine the best `hypotheses`, (B, F, L) -> the best one (B, L)."""
@@ -157,7 +157,7 @@ class ProposalInverter:
         count = several.shape[1]
         where = images.repeat_interleave(count)
         several = self._refine(where, several.flatten(0, 1), slots.repeat_interleave(count), num_pairs, 2)
-        best = self._energy(where, several, num_pairs).view(-1, count).argmin(dim=1)
+        best = self._energy(where, several).view(-1, count).argmin(dim=1)
         return several.view(len(images), count, -1)[torch.arange(len(images)), best]
 
     def _distinct(self, ranks: Tensor) -> Tensor:
@@ -218,12 +218,11 @@ class ProposalInverter:
                 where = images[has]
                 moved = self._classify(where, ids[has][:, None], slots, self.polish_pairs)
                 without = remove(self.posterior, moved, slots)
-                worth = self._energy(where, without, self.polish_pairs) - self._energy(where, moved, self.polish_pairs)
+                worth = self._energy(where, without) - self._energy(where, moved)
                 ids[has] = torch.where((worth > self.min_gain)[:, None], moved, without)
             changed = (ids[pending] != before[pending]).any(dim=1)
             pending = pending[changed]
-            self.trace.add(images[pending], ids[pending], self._energy(images[pending], ids[pending],
-                                                                       self.polish_pairs))
+            self.trace.add(images[pending], ids[pending], self._energy(images[pending], ids[pending]))
             if not len(pending):
                 break
         return ids
@@ -236,13 +235,13 @@ class ProposalInverter:
             return ids
         tried = self._grow(images[which], remove(self.posterior, ids[which], slots), 2)
         tried = self._polish(images[which], tried)
-        energy = self._energy(images, ids, self.polish_pairs).clone()
-        tried_energy = self._energy(images[which], tried, self.polish_pairs)
+        energy = self._energy(images, ids)
+        tried_energy = self._energy(images[which], tried)
         ids = ids.clone()
         for item in tried_energy.argsort(descending=True).tolist():
             if tried_energy[item] < energy[which[item]]:
                 ids[which[item]] = tried[item]
-        self.trace.add(images, ids, self._energy(images, ids, self.polish_pairs))
+        self.trace.add(images, ids, self._energy(images, ids))
         return ids
 
 

@@ -1,0 +1,42 @@
+"""Every shipped config parses and builds."""
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = sorted(path for path in (ROOT / 'configs').glob('*/*.py') if '_base_' not in path.parts)
+NEEDS_WEIGHTS = 'prior'
+
+
+def build(config: Config):
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        return MODELS.build(config.model)
+
+
+def test_there_are_configs_of_every_kind():
+    assert {path.parent.name for path in CONFIGS} >= {'dive', 'faster_rcnn', 'generator', 'prior'}
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: f'{path.parent.name}/{path.stem}')
+def test_config_builds(path):
+    config = Config.fromfile(path)
+    if path.parent.name == NEEDS_WEIGHTS:
+        config.model.generator = str(ROOT / config.model.generator)
+    model = build(config)
+    assert sum(parameter.numel() for parameter in model.parameters()) > 0
+
+
+def test_a_misspelt_key_is_an_error_that_names_it():
+    config = Config.fromfile(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
+    config.model.backbone.prediction_typ = 'sample'
+    with pytest.raises(TypeError, match='prediction_typ'):
+        build(config)
+
+
+def test_detector_and_generator_configs_share_one_generator():
+    dive = Config.fromfile(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
+    generator = Config.fromfile(ROOT / 'configs/generator/layout_patch-transformer_digit-scenes.py')
+    assert dive.model.backbone == generator.model.backbone
+    assert dive.model.hooks == dive.custom_hooks

@@ -1,0 +1,168 @@
+"""The detector through the framework's own doors. The generator is untrained: what counts is that all doors agree."""
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import mmdet
+import numpy as np
+import pytest
+import torch
+from mmdet.apis import DetInferencer, init_detector
+from mmengine.config import Config
+from mmengine.fileio import load
+from mmengine.registry import MODELS, DefaultScope
+
+from dive_mmdet.detectors import DIVEDetector
+from dive_mmdet.diffusion.loading import WeightsMismatch
+from dive_mmdet.engine import run_images
+from dive_mmdet.engine.record_store import RecordStore
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = dict(ours=ROOT / 'tools/test.py', mmdet=Path(mmdet.__file__).parent / '.mim/tools/test.py')
+INVERTER = dict(type='dive_mmdet.ProposalInverter', sides=[0.4], aspects=[1.0], overlap=0.0, finalists=1, hypotheses=1,
+                max_moves=1, polish_rounds=1, refine_pairs=1, class_pairs=1, polish_pairs=1, min_gain=-1.0)
+
+
+def build(config: Config):
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        return MODELS.build(config.model)
+
+
+@pytest.fixture(scope='module')
+def work(tmp_path_factory):
+    """A tiny configuration with random weights and four images with annotations, true, corrupt and none."""
+    root = tmp_path_factory.mktemp('dive')
+    rng = np.random.default_rng(0)
+    (root / 'images').mkdir()
+    images, annotations = [], []
+    for index in range(4):
+        image = np.zeros((96, 48, 3), np.uint8)
+        image[20:50, 10:30] = rng.integers(100, 255, (30, 20, 1))
+        cv2.imwrite(str(root / 'images' / f'{index}.png'), image)
+        images.append(dict(id=index, file_name=f'{index}.png', height=96, width=48))
+        annotations.append(dict(id=index + 1, image_id=index, category_id=3, bbox=[10, 20, 20, 30], area=600,
+                                iscrowd=0))
+    truth = dict(images=images, annotations=annotations, categories=[dict(id=i, name=str(i)) for i in range(10)])
+    wrong = [dict(item, category_id=7, bbox=[1, 1, 5, 5], area=25) for item in annotations]
+    for name, content in dict(truth=annotations, corrupt=wrong, none=[]).items():
+        (root / f'{name}.json').write_text(json.dumps(dict(truth, annotations=content)))
+
+    config = Config.fromfile(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
+    config.model.backbone.denoiser.num_layers = 1
+    for inversion_hook, prior_hook in (config.custom_hooks, config.model.hooks):
+        inversion_hook.inverter = INVERTER
+        inversion_hook.objective.num_pairs = 1
+        prior_hook.prior.num_layers, prior_hook.weight = 1, 0.1
+    config.test_dataloader.dataset.update(data_root=f'{root}/', ann_file='truth.json', data_prefix=dict(img='images/'))
+    config.test_dataloader.batch_size = 2
+    config.test_evaluator.ann_file = str(root / 'truth.json')
+    config.dump(str(root / 'config.py'))
+    torch.manual_seed(0)
+    torch.save(dict(state_dict=build(config).state_dict(), meta=dict(dataset_meta=dict(classes=config.classes))),
+               root / 'weights.pth')
+    return root
+
+
+def records_of(root, out, ann_file='truth.json', show=lambda line: None):
+    return run_images(str(root / 'config.py'), str(root / 'weights.pth'), root / out, ann_file, show=show)
+
+
+def detections(records):
+    return [(record['bboxes'], record['labels'], record['scores']) for record in records]
+
+
+def assert_same(expected, found):
+    assert len(expected) == len(found)
+    for (boxes, labels, scores), (own_boxes, own_labels, own_scores) in zip(expected, found):
+        assert labels == own_labels
+        np.testing.assert_allclose(boxes, own_boxes, atol=1e-4)
+        np.testing.assert_allclose(scores, own_scores, atol=1e-5)
+
+
+def test_ground_truth_changes_no_prediction(work):
+    plain = detections(records_of(work, 'plain'))
+    assert all(boxes for boxes, _, _ in plain)
+    assert plain == detections(records_of(work, 'corrupt', 'corrupt.json'))
+    assert plain == detections(records_of(work, 'none', 'none.json'))
+
+
+def test_boxes_are_in_pixels_of_the_original_image(work):
+    for boxes, _, scores in detections(records_of(work, 'plain')):
+        boxes = np.array(boxes)
+        assert (boxes >= 0).all() and (boxes[:, [0, 2]] <= 48).all() and (boxes[:, [1, 3]] <= 96).all()
+        # A box that is square on the generator's grid is twice as high as wide in these images.
+        assert boxes[:, 3].max() > 0.3 * 96 and all(0 <= score <= 1 for score in scores)
+
+
+def test_finished_images_are_not_computed_again(work, monkeypatch):
+    first = records_of(work, 'again')
+    monkeypatch.setattr(DIVEDetector, 'predict', lambda *_: pytest.fail('computed again'))
+    assert records_of(work, 'again') == first
+
+
+def test_a_torn_record_is_computed_again(work):
+    first, lines = records_of(work, 'torn'), []
+    (work / 'torn' / f'{2:012d}.json').write_text('{"key": "')
+    again = records_of(work, 'torn', show=lines.append)
+    assert lines[0] == '3 of 4 images were finished before'
+    assert_same(detections(first), detections(again))
+
+
+def test_records_of_other_weights_are_not_taken(tmp_path):
+    RecordStore(tmp_path, 'a').put(1, dict(x=1))
+    assert RecordStore(tmp_path, 'a').get(1)['x'] == 1
+    assert RecordStore(tmp_path, 'b').get(1) is None
+
+
+def test_inferencer_predicts_the_same(work):
+    inferencer = DetInferencer(model=str(work / 'config.py'), weights=str(work / 'weights.pth'), device='cpu',
+                               show_progress=False)
+    paths = [str(work / 'images' / f'{index}.png') for index in range(4)]
+    found = inferencer(paths, batch_size=2, no_save_vis=True)['predictions']
+    assert_same(detections(records_of(work, 'plain')), detections(found))
+
+
+@pytest.mark.parametrize('tool, hooks', [('ours', 'with'), ('mmdet', 'without')])
+def test_test_tools_predict_the_same_with_and_without_hooks(work, tool, hooks):
+    config = Config.fromfile(work / 'config.py')
+    if hooks == 'with':
+        config.model.hooks = []
+    else:
+        config.custom_hooks = []
+    path, out = work / f'{tool}_{hooks}.py', work / f'{tool}_{hooks}.pkl'
+    config.dump(str(path))
+    done = subprocess.run([sys.executable, str(TOOLS[tool]), str(path), str(work / 'weights.pth'), '--out', str(out),
+                           '--work-dir', str(work / out.stem)], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = [{key: value.tolist() for key, value in sample['pred_instances'].items()} for sample in load(out)]
+    assert_same(detections(records_of(work, 'plain')), detections(found))
+
+
+@pytest.mark.parametrize('key', ['backbone.table.weight', 'prior.norm.weight', 'bbox_head.feature_mean'])
+def test_a_checkpoint_without_a_part_is_refused_by_name(work, tmp_path, key):
+    checkpoint = torch.load(work / 'weights.pth', weights_only=True)
+    del checkpoint['state_dict'][key]
+    torch.save(checkpoint, tmp_path / 'partial.pth')
+    with pytest.raises(WeightsMismatch, match=key):
+        init_detector(str(work / 'config.py'), str(tmp_path / 'partial.pth'), device='cpu')
+
+
+def test_inference_mode_of_the_caller_is_survived(work):
+    model = init_detector(str(work / 'config.py'), str(work / 'weights.pth'), device='cpu')
+    images = torch.rand(1, 3, 64, 64) * 2 - 1
+    expected = model.invert(images)
+    with torch.inference_mode():
+        found = model.invert(images.clone())
+    assert torch.equal(expected.ids, found.ids)
+
+
+def test_without_an_inverter_the_sentence_names_the_hook(work):
+    config = Config.fromfile(work / 'config.py')
+    config.model.hooks = []
+    model = build(config)
+    with pytest.raises(RuntimeError, match='InversionHook'):
+        model.invert(torch.zeros(1, 3, 64, 64))
+    with pytest.raises(RuntimeError, match='own configs'):
+        model.loss(torch.zeros(1, 3, 64, 64), [])
