@@ -14,7 +14,8 @@ class PaintingGenerator(nn.Module):
 
     So the energy of a layout in the space of samples is its painting's mean squared error, and a painted layout of
     boxes that do not touch is the only optimum of its own image. Grid points are the edges of pixels; a row is
-    (x, y, grey, is class), and a pixel is painted as far as a box covers it, which has a gradient.
+    (x, y, grey, kind), and a pixel is painted as far as a box covers it, which has a gradient. The kind is 1 for
+    classes and -3 for none, so that a random condition is rarely nearest to none, where there is no gradient.
 
     Args:
         num_objects: K.
@@ -22,21 +23,23 @@ class PaintingGenerator(nn.Module):
         greys: of the classes.
         order_free: what the stub claims of its condition encoder.
         crop: whether the layout ends with a crop, which is not painted.
+        leak: part of x_t that is added to the painting, so that errors depend on the noise.
     """
 
     def __init__(self, num_objects: int = 3, size: int = 16, greys: tuple = (0.75, 1.0, 1.25),
-                 order_free: bool = True, crop: bool = False):
+                 order_free: bool = True, crop: bool = False, leak: float = 0.0):
         super().__init__()
         self.vocabulary = LayoutVocabulary(len(greys), num_objects, grid=size + 1, encode_crop=crop)
         self.tokenizer = LayoutTokenizer(self.vocabulary)
         self.size, self.latent_shape = size, (1, size, size)
         self.schedule = NoiseSchedule()
         self.condition = SimpleNamespace(order_free=order_free)
-        self.evaluations = 0
+        self.leak, self.evaluations = leak, 0
         rows = torch.zeros(self.vocabulary.num_tokens, 4)
         corners = self.vocabulary.corner_ids
         rows[corners, 0], rows[corners, 1] = (corners % (size + 1)) / size, (corners // (size + 1)) / size
         rows[self.vocabulary.class_ids, 2], rows[self.vocabulary.class_ids, 3] = torch.tensor(greys), 1.0
+        rows[self.vocabulary.none, 3] = -3.0
         self.table = nn.Module()
         self.table.weight = nn.Parameter(rows, requires_grad=False)
 
@@ -58,7 +61,7 @@ class PaintingGenerator(nn.Module):
     def predict_noise(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
         self.evaluations += len(x_t)
         signal, sigma = self.schedule.coefficients(t, x_t)
-        return (x_t - signal * self.paint(rows)) / sigma
+        return (x_t - signal * (self.paint(rows) + self.leak * x_t)) / sigma
 
     def layout(self, *objects: tuple[int, int, int, int, int]) -> Tensor:
         """(label, x0, y0, x1, y1) in pixels each -> token ids (L,)."""
