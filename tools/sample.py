@@ -56,7 +56,8 @@ def sample(generator, ids: torch.Tensor, steps: int, rng: torch.Generator) -> to
         return generator.first_stage.decode(x)
 
 
-def picture(images: torch.Tensor, ids: torch.Tensor, tokenizer, classes: tuple[str, ...], scale: int = 3) -> Image.Image:
+def picture(images: torch.Tensor, ids: torch.Tensor, tokenizer, classes: tuple[str, ...],
+            scale: int = 3) -> Image.Image:
     """Layouts above images."""
     size = images.shape[-1] * scale
     sheet = Image.new('RGB', (len(images) * (size + 4), 2 * size + 4), 'white')

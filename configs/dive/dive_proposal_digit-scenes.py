@@ -9,9 +9,10 @@ inversion_hook = dict(
         type='dive_mmdet.ProposalInverter',
         sides=[0.25, 0.34, 0.44],  # longer sides of the first boxes, as parts of the image's side
         aspects=[1.0, 0.6, 0.3],  # width over height
-        overlap=0.5,
-        min_gain=0.006),  # energy that an object must be worth
-    objective=dict(num_pairs=4, low=350, high=850, space='sample'))
+        max_side=0.5,
+        min_gain=0.002),  # energy that an object must be worth
+    # Middle noise: higher prefers overlapping boxes to true ones, lower forgets the class (docs/design.md).
+    objective=dict(num_pairs=4, low=100, high=500, space='v_prediction'))
 # ---- sometimes changed: the prior ----
 prior_hook = dict(type='dive_mmdet.LayoutPriorHook', prior={{_base_.layout_prior}}, weight=0.0)
 # ---- rarely changed: the model ----

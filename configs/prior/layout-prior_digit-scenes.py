@@ -11,7 +11,7 @@ model = dict(
     generator='weights/dive_digit_scenes.pth')
 
 # Layouts cost little beside the scenes they come from, so few, large batches of them are made.
-max_iters = 1500
+max_iters = 1000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=500)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

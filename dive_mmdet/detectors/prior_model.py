@@ -1,4 +1,5 @@
 """Training p(layout) by the ordinary Runner."""
+import pickle
 from pathlib import Path
 
 import torch
@@ -28,7 +29,7 @@ class LayoutPriorModel(BaseModel):
 
     Raises:
         FileNotFoundError: no checkpoint at `generator`.
-        ValueError: it holds no table, or one of another size.
+        ValueError: it is not plain weights, or holds no table, or one of another size.
     """
 
     def __init__(self, prior: dict, vocabulary: dict, table: dict, generator: str,
@@ -72,7 +73,11 @@ def read_table(path: str, shape: torch.Size) -> Tensor:
     if not Path(path).is_file():
         raise FileNotFoundError(f'No generator checkpoint at {path}: train the generator first, or set '
                                 'model.generator to where it is.')
-    checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    try:
+        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError:
+        raise ValueError(f'{path} is not plain weights; a checkpoint of the Runner becomes one by '
+                         '`python tools/misc/publish_weights.py IN OUT`.') from None
     table = checkpoint.get('state_dict', checkpoint).get(TABLE_KEY)
     if table is None or table.shape != shape:
         found = 'none' if table is None else tuple(table.shape)

@@ -29,7 +29,7 @@ def put(ids: Tensor, slots: Tensor, classes: Tensor, corners: Tensor, vocabulary
 
 
 def move_boxes(ids: Tensor, slots: Tensor, moves: Tensor, vocabulary: LayoutVocabulary,
-               min_side: int) -> tuple[Tensor, Tensor]:
+               bounds: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Layouts with one object's box moved.
 
     Args:
@@ -37,7 +37,7 @@ def move_boxes(ids: Tensor, slots: Tensor, moves: Tensor, vocabulary: LayoutVoca
         slots: (B,) which object.
         moves: (B, M, 4) x0, y0, x1, y1 in grid steps.
         vocabulary: of the layouts.
-        min_side: shortest side of a box in grid steps.
+        bounds: shortest and longest side of a box in grid steps.
 
     Returns:
         layouts (B, M, L) and which of them are valid and new, (B, M) bool; the others equal the original.
@@ -45,7 +45,8 @@ def move_boxes(ids: Tensor, slots: Tensor, moves: Tensor, vocabulary: LayoutVoca
     grid, rows = vocabulary.grid, torch.arange(len(ids))
     boxes = corners_to_steps(vocabulary.objects(ids)[rows, slots, 1:], grid)[:, None]
     moved = (boxes + moves).clamp(0, grid - 1)                                        # (B, M, 4)
-    valid = (moved[..., 2:] - moved[..., :2] >= min_side).all(dim=-1) & (moved != boxes).any(dim=-1)
+    sides = moved[..., 2:] - moved[..., :2]
+    valid = ((sides >= bounds[0]) & (sides <= bounds[1])).all(dim=-1) & (moved != boxes).any(dim=-1)
     moved = torch.where(valid[..., None], moved, boxes)
     layouts = ids[:, None].repeat(1, moves.shape[1], 1)
     vocabulary.objects(layouts)[rows, :, slots, 1:] = steps_to_corners(moved, grid)

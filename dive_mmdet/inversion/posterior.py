@@ -23,7 +23,7 @@ class Posterior:
                  prior_weight: float = 1.0, batch_size: int = 512):
         self.likelihood, self.generator = likelihood, likelihood.generator
         self.vocabulary = self.generator.vocabulary
-        self.latents, self.prior, self.prior_weight = latents, prior, prior_weight
+        self.latents, self.prior, self.prior_weight = latents, prior if prior_weight else None, prior_weight
         self.batch_size = batch_size
         order_free = getattr(self.generator.condition, 'order_free', False)
         self.cache = EnergyCache(len(likelihood), self.vocabulary, order_free)

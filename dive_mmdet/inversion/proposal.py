@@ -6,7 +6,7 @@ from dive_mmdet.registry import MODELS
 from dive_mmdet.structures import Inversion
 
 from .evidence import class_margin, object_evidence, remove
-from .moves import SIDE_MOVES, class_moves, coarse_boxes, move_boxes, put, steps_to_corners
+from .moves import SIDE_MOVES, class_moves, coarse_boxes, corners_to_steps, move_boxes, put, steps_to_corners
 from .posterior import Posterior
 from .trace import Trace
 
@@ -23,14 +23,14 @@ class ProposalInverter:
        it lowers the energy by more than `min_gain`. Only the ranking is approximate, energies decide.
     3. All objects are polished in turn by box moves and class changes on `polish_pairs`; an object whose evidence
        falls below `min_gain` goes.
-    4. Second thoughts: with `revisit`, each object in turn is taken out and the two best replacements are looked for;
-       this takes back a box that covers two objects.
+    4. Second thoughts, `revisit` times: each object is taken out and up to two replacements are looked for, which takes
+       back a box that covers two objects; and overlapping objects are merged, which takes back two boxes on one.
 
     Args:
         sides, aspects, overlap: of the coarse boxes, see `coarse_boxes`.
-        min_side: shortest side of a box as a part of the image's side.
-        refine_pairs, class_pairs, polish_pairs: first pairs of the bank, the noisier ones, on which moves are compared in
-            each stage; what stays is decided on the whole bank.
+        min_side, max_side: bounds of a box's sides as parts of the image's side.
+        refine_pairs, class_pairs, polish_pairs: first pairs of the bank, the noisier ones, on which moves are compared
+            in each stage; what stays is decided on the whole bank.
         finalists: boxes refined for each object.
         hypotheses: classified boxes refined again for each object.
         distinct: two finalists overlap by at most this IoU.
@@ -38,15 +38,17 @@ class ProposalInverter:
         max_moves: of one box in one refinement.
         min_gain: energy that an object must be worth.
         polish_rounds: at most.
-        revisit: whether objects are taken out again.
+        revisit: rounds of second thoughts.
         refine: a `GradientInverter` config that goes on from the found layout; none by default.
     """
 
     def __init__(self, sides: list[float], aspects: list[float], overlap: float = 0.5, min_side: float = 0.05,
-                 refine_pairs: int = 1, class_pairs: int = 2, polish_pairs: int = 4, finalists: int = 3,
-                 hypotheses: int = 3, distinct: float = 0.3, first_step: float = 1 / 16, max_moves: int = 12,
-                 min_gain: float = 0.0, polish_rounds: int = 2, revisit: bool = False, refine: dict | None = None):
-        self.sides, self.aspects, self.overlap, self.min_side = sides, aspects, overlap, min_side
+                 max_side: float = 1.0, refine_pairs: int = 1, class_pairs: int = 1, polish_pairs: int = 2,
+                 finalists: int = 3, hypotheses: int = 3, distinct: float = 0.3, first_step: float = 1 / 16,
+                 max_moves: int = 12, min_gain: float = 0.0, polish_rounds: int = 2, revisit: int = 1,
+                 refine: dict | None = None):
+        self.sides, self.aspects, self.overlap = sides, aspects, overlap
+        self.min_side, self.max_side = min_side, max_side
         self.refine_pairs, self.class_pairs, self.polish_pairs = refine_pairs, class_pairs, polish_pairs
         self.finalists, self.hypotheses, self.distinct = finalists, hypotheses, distinct
         self.first_step, self.max_moves, self.min_gain = first_step, max_moves, min_gain
@@ -58,7 +60,7 @@ class ProposalInverter:
         """Search the layouts of N images side by side."""
         self.posterior, self.vocabulary = posterior, posterior.vocabulary
         grid = self.vocabulary.grid
-        self.min_steps = max(1, round(self.min_side * (grid - 1)))
+        self.bounds = max(1, round(self.min_side * (grid - 1))), round(self.max_side * (grid - 1))
         self.max_step = max(1, round(self.first_step * (grid - 1)))
         self.boxes = coarse_boxes(grid, self.sides, self.aspects, self.overlap)
         self.trace = Trace(posterior)
@@ -190,13 +192,13 @@ class ProposalInverter:
                    num_pairs: int) -> tuple[Tensor, Tensor]:
         """Each side out and in by a step, and what helps on its own done together; the best layout and its energy."""
         moves = SIDE_MOVES * steps[:, None, None]                                     # (B, 8, 4)
-        layouts, valid = move_boxes(ids, slots, moves, self.vocabulary, self.min_steps)
+        layouts, valid = move_boxes(ids, slots, moves, self.vocabulary, self.bounds)
         energies = self._energies(images, layouts, num_pairs).masked_fill(~valid, float('inf'))
         lowest, way = energies.view(-1, 4, 2).min(dim=2)                              # of each side
         helpful = lowest < energy[:, None]
         together = (moves.view(-1, 4, 2, 4).gather(2, way[:, :, None, None].expand(-1, -1, 1, 4))[:, :, 0]
                     * helpful[..., None]).sum(dim=1, keepdim=True)
-        joint, joint_valid = move_boxes(ids, slots, together, self.vocabulary, self.min_steps)
+        joint, joint_valid = move_boxes(ids, slots, together, self.vocabulary, self.bounds)
         several = joint_valid[:, 0] & (helpful.sum(dim=1) > 1)
         joint_energy = torch.full_like(energy, float('inf'))
         joint_energy[several] = self._energy(images[several], joint[several, 0], num_pairs)
@@ -228,21 +230,53 @@ class ProposalInverter:
         return ids
 
     def _reconsider(self, images: Tensor, ids: Tensor) -> Tensor:
-        """Take out each object in turn and look for up to two replacements; keep what lowers the energy."""
-        present = self.vocabulary.is_present(ids)
-        which, slots = present.nonzero(as_tuple=True)
-        if not len(which):
-            return ids
-        tried = self._grow(images[which], remove(self.posterior, ids[which], slots), 2)
-        tried = self._polish(images[which], tried)
-        energy = self._energy(images, ids)
-        tried_energy = self._energy(images[which], tried)
-        ids = ids.clone()
-        for item in tried_energy.argsort(descending=True).tolist():
-            if tried_energy[item] < energy[which[item]]:
-                ids[which[item]] = tried[item]
-        self.trace.add(images, ids, self._energy(images, ids))
+        """Second thoughts: each object is taken out and up to two others are looked for; overlapping pairs are merged.
+
+        The best change of each image is made and polished, until a round changes nothing.
+        """
+        pending = torch.arange(len(images))
+        for _ in range(self.revisit):
+            changes = [self._regrown(images[pending], ids[pending]), self._merged(images[pending], ids[pending])]
+            which, tried = (torch.cat(parts) for parts in zip(*changes))
+            cost = self._cost(images[pending], ids[pending])
+            tried_cost = self._cost(images[pending][which], tried)
+            better = torch.zeros(len(pending), dtype=torch.bool)
+            for item in tried_cost.argsort().tolist():
+                place = int(which[item])
+                if tried_cost[item] < cost[place] and not better[place]:
+                    ids[pending[place]] = tried[item]
+                    better[place] = True
+            pending = pending[better]
+            if not len(pending):
+                break
+            ids[pending] = self._polish(images[pending], ids[pending])
         return ids
+
+    def _cost(self, images: Tensor, ids: Tensor) -> Tensor:
+        """Energy plus what the objects must be worth, (B,)."""
+        return self._energy(images, ids) + self.min_gain * self.vocabulary.is_present(ids).sum(dim=1)
+
+    def _regrown(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Layouts with one object taken out and up to two looked for anew, and whose they are, (M,), (M, L)."""
+        which, slots = self.vocabulary.is_present(ids).nonzero(as_tuple=True)
+        return which, self._grow(images[which], remove(self.posterior, ids[which], slots), 2)
+
+    def _merged(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Layouts with two overlapping objects replaced by one that covers both, and whose they are, (M,), (M, L)."""
+        boxes = corners_to_steps(self.vocabulary.objects(ids)[..., 1:], self.vocabulary.grid)       # (B, K, 4)
+        present = self.vocabulary.is_present(ids)
+        both = (present[:, :, None] & present[:, None]).triu(diagonal=1)
+        a, b = boxes[:, :, None], boxes[:, None]
+        union = torch.cat([torch.minimum(a[..., :2], b[..., :2]), torch.maximum(a[..., 2:], b[..., 2:])], dim=-1)
+        fits = (union[..., 2:] - union[..., :2] <= self.bounds[1]).all(dim=-1)
+        which, first, second = (both & fits & (_iou(a, b) > 0)).nonzero(as_tuple=True)
+        if not len(which):
+            return which, ids[which]
+        unknown = torch.full_like(which, self.vocabulary.any_class)
+        merged = put(remove(self.posterior, ids[which], second), first, unknown,
+                     steps_to_corners(union[which, first, second], self.vocabulary.grid), self.vocabulary)
+        merged = self._refine(images[which], merged, first, self.refine_pairs, self.max_step)
+        return which, self._classify(images[which], merged[:, None], first, self.class_pairs)
 
 
 def _iou(a: Tensor, b: Tensor) -> Tensor:
