@@ -49,18 +49,23 @@ class GeneratorModel(BaseModel):
     def listening_energies(self, latents: Tensor, ids: Tensor, seeds: list[int]) -> list[dict[str, float]]:
         """Energies of the true layout and of wrong ones, a dictionary an image.
 
-        `shuffled` is the layout of the next image of the batch; a batch of one has none.
+        `shuffled` is the layout of the next image of the batch; a batch of one has none. An image without objects has
+        the true one alone, since nothing in its layout can be made wrong.
         """
         candidates = dict(true=ids, empty=self.backbone.vocabulary.empty().to(ids).expand_as(ids))
         if len(ids) > 1:
             candidates['shuffled'] = ids.roll(1, dims=0)
-        generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
         tokenizer = self.backbone.tokenizer
+        has_objects = tokenizer.vocabulary.is_present(ids).any(dim=1).tolist()
+        generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+
+        def corrupted(corrupt, *arguments) -> Tensor:
+            return torch.stack([corrupt(row.cpu(), tokenizer, g, *arguments) if any_object else row.cpu()
+                                for row, g, any_object in zip(ids, generators, has_objects)]).to(ids)
         if tokenizer.vocabulary.num_classes > 1:
-            candidates['class_swapped'] = torch.stack(
-                [swap_one_label(row.cpu(), tokenizer, g) for row, g in zip(ids, generators)]).to(ids)
-        candidates['shifted'] = torch.stack(
-            [shift_one_box(row.cpu(), tokenizer, g, self.shift) for row, g in zip(ids, generators)]).to(ids)
+            candidates['class_swapped'] = corrupted(swap_one_label)
+        candidates['shifted'] = corrupted(shift_one_box, self.shift)
         energies = {name: self.likelihood.energy(latents, self.backbone.embed(layouts)).tolist()
                     for name, layouts in candidates.items()}
-        return [dict(zip(energies, values)) for values in zip(*energies.values())]
+        every = [dict(zip(energies, values)) for values in zip(*energies.values())]
+        return [values if any_object else dict(true=values['true']) for values, any_object in zip(every, has_objects)]

@@ -27,4 +27,25 @@ class InversionHook(Hook):
 
     def before_run(self, runner) -> None:
         """Called before the Runner loads weights."""
-        self.install(runner.model.module if is_model_wrapper(runner.model) else runner.model)
+        self.install(_unwrapped(runner.model))
+
+    def before_val(self, runner) -> None:
+        """Called before the first image."""
+        self._require_classes(runner, runner.val_dataloader)
+
+    def before_test(self, runner) -> None:
+        """Called before the first image."""
+        self._require_classes(runner, runner.test_dataloader)
+
+    @staticmethod
+    def _require_classes(runner, dataloader) -> None:
+        """Refuse foreign classes now: the evaluator would stumble over their labels after the last image."""
+        classes = dataloader.dataset.metainfo.get('classes')
+        count = _unwrapped(runner.model).backbone.vocabulary.num_classes
+        if classes is not None and len(classes) != count:
+            raise ValueError(f'The data set has {len(classes)} classes ({", ".join(classes)}) and the vocabulary '
+                             f'{count}: test on the classes that the generator was trained on.')
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    return model.module if is_model_wrapper(model) else model

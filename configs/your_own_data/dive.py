@@ -1,0 +1,35 @@
+# DIVE on your own data: `python tools/test.py` with this file and work_dirs/your_own_data/dive.pth.
+_base_ = ['../_base_/default_runtime.py', '../_base_/your_own_data.py']
+work_dir = 'work_dirs/your_own_data/dive'
+
+# ---- often changed: what is searched, how hard ----
+sides = [0.1, 0.16, 0.25, 0.4, 0.63]  # longer sides of the first boxes, as parts of the image's side
+inversion_hook = dict(
+    type='dive_mmdet.InversionHook',
+    inverter=dict(
+        type='dive_mmdet.ProposalInverter',
+        sides=sides,
+        aspects=[1.0, 0.5, 2.0],  # width over height, in the square that images are resized to
+        overlap=0.3,
+        min_side=3 / _base_.image_size,
+        # Energy that an object must be worth: what an object explains grows with its area.
+        min_gain=0.03 * sides[0] ** 2,
+        revisit=0),  # second thoughts cost the square of the number of objects
+    objective=dict(num_pairs=4, low=100, high=500, space='v_prediction'),
+    batch_size=max(8, 512 * 64 ** 2 // _base_.image_size ** 2))  # network evaluations at once: bounds the memory
+# ---- sometimes changed: the prior ----
+prior_hook = dict(type='dive_mmdet.LayoutPriorHook', prior={{_base_.layout_prior}}, weight=0.0)
+# ---- rarely changed: the model ----
+custom_hooks = [inversion_hook, prior_hook]
+model = dict(
+    type='DIVEDetector', _scope_='dive_mmdet',
+    data_preprocessor={{_base_.preprocessor}},
+    backbone={{_base_.generator}},
+    bbox_head=dict(type='dive_mmdet.LayoutHead'),
+    hooks=custom_hooks)  # interfaces that run no hooks read them here
+
+val_dataloader = dict(batch_size=8)
+test_dataloader = val_dataloader
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+default_hooks = dict(logger=dict(interval=1))

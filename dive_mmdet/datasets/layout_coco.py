@@ -1,0 +1,91 @@
+"""COCO-format annotations that must fit a generator's vocabulary."""
+import cv2
+from mmdet.datasets import CocoDataset
+
+from dive_mmdet.registry import DATASETS
+
+# Annotation tools round, so a box may leave its image by this many pixels; resizing clips it.
+TOLERANCE = 1.0
+
+
+@DATASETS.register_module()
+class LayoutCocoDataset(CocoDataset):
+    """mmdet's `CocoDataset`, which refuses what it would otherwise drop or relabel without a word.
+
+    mmdet leaves out boxes without area or outside the image, and numbers classes in the order of the file whatever
+    `classes` says. A generator would be trained on layouts that lack objects, or drawn under wrong names.
+
+    Args:
+        num_classes: of the generator's vocabulary.
+        num_objects: its object slots; None where annotations are only evaluated against, which need not be layouts.
+        max_images: keep only the first ones; all by default.
+        coco: arguments of `CocoDataset`.
+
+    Raises:
+        ValueError: classes that match neither the vocabulary nor the file, an image that has more objects than slots,
+            a box outside its image or without area, no image left, or (when it is asked for) an unreadable image.
+    """
+
+    def __init__(self, *, num_classes: int, num_objects: int | None = None, max_images: int | None = None, **coco):
+        self.num_classes, self.num_objects, self.max_images = num_classes, num_objects, max_images
+        super().__init__(**coco)
+
+    def load_data_list(self) -> list[dict]:
+        """All images of the file."""
+        classes = self.metainfo['classes']
+        if len(classes) != self.num_classes:
+            raise ValueError(f'The data set has {len(classes)} classes ({", ".join(classes)}) and the vocabulary '
+                             f'{self.num_classes}: set num_classes of the vocabulary to the number of classes.')
+        return super().load_data_list()
+
+    def parse_data_info(self, raw_data_info: dict) -> dict:
+        """One image in mmdet's format."""
+        self._check_categories()
+        if self.num_objects is not None:
+            self._check_layout(raw_data_info['raw_img_info'], raw_data_info['raw_ann_info'])
+        return super().parse_data_info(raw_data_info)
+
+    def filter_data(self) -> list[dict]:
+        """Images that are kept."""
+        kept = super().filter_data()[:self.max_images]
+        if not kept:
+            raise ValueError(f'{self.ann_file} has no image with an object of the classes '
+                             f'{", ".join(self.metainfo["classes"])}: give the annotation file that has them.')
+        return kept
+
+    def prepare_data(self, idx: int) -> dict:
+        """One image after the pipeline."""
+        try:
+            return super().prepare_data(idx)
+        except (AssertionError, OSError, cv2.error):
+            path = self.get_data_info(idx)['img_path']
+            if cv2.imread(path) is not None:
+                raise
+            raise ValueError(f'Image {path} cannot be read: replace the file, or remove the image from '
+                             f'{self.ann_file}.') from None
+
+    def _check_categories(self) -> None:
+        classes = list(self.metainfo['classes'])
+        found = [self.coco.cats[category]['name'] for category in self.cat_ids]
+        if found != classes:
+            every = [category['name'] for category in self.coco.cats.values()]
+            raise ValueError(f'The classes {", ".join(classes)} do not match the categories of {self.ann_file}, which '
+                             f'are {", ".join(every)}: use names of the file in the order of the file.')
+
+    def _check_layout(self, image: dict, annotations: list[dict]) -> None:
+        objects = [annotation for annotation in annotations if annotation['category_id'] in self.cat_ids
+                   and not annotation.get('ignore', False) and not annotation.get('iscrowd', False)]
+        where = f'image {image["file_name"]} in {self.ann_file}'
+        for annotation in objects:
+            x, y, width, height = box = annotation['bbox']
+            what = f'Box {box} of annotation {annotation["id"]}, {where},'
+            # Negated, so that NaN is refused too; mmdet drops what is thinner than a pixel.
+            if not (width >= 1 and height >= 1 and annotation['area'] > 0):
+                raise ValueError(f'{what} has no area: remove it from the annotations.')
+            if not (min(x, y) >= -TOLERANCE and x + width <= image['width'] + TOLERANCE
+                    and y + height <= image['height'] + TOLERANCE):
+                raise ValueError(f'{what} leaves the image of {image["width"]} x {image["height"]} pixels: clip it in '
+                                 'the annotations.')
+        if len(objects) > self.num_objects:
+            raise ValueError(f'{len(objects)} objects of {where} do not fit {self.num_objects} slots: raise '
+                             'num_objects, or leave the image out of the annotations.')
