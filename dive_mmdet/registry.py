@@ -14,7 +14,9 @@ SCOPE = 'dive_mmdet'
 
 MODELS = Registry('model', parent=MMENGINE_MODELS, scope=SCOPE, locations=[
     'dive_mmdet.diffusion', 'dive_mmdet.inversion', 'dive_mmdet.prior', 'dive_mmdet.heads', 'dive_mmdet.detectors'])
-DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope=SCOPE, locations=['dive_mmdet.datasets'])
+# `layout_coco` is not imported by `datasets/__init__.py`: tools that only write scenes need not wait for mmdet.
+DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope=SCOPE, locations=[
+    'dive_mmdet.datasets', 'dive_mmdet.datasets.layout_coco'])
 TRANSFORMS = Registry('transform', parent=MMENGINE_TRANSFORMS, scope=SCOPE, locations=['dive_mmdet.datasets'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope=SCOPE, locations=['dive_mmdet.hooks'])
 METRICS = Registry('metric', parent=MMENGINE_METRICS, scope=SCOPE, locations=['dive_mmdet.metrics'])

@@ -8,10 +8,10 @@ image of the file it is given; they are drawn by id.
 import argparse
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import cv2
+from whole_files import write
 
 from dive_mmdet.datasets.digit_scenes import DigitSceneComposer
 from dive_mmdet.datasets.scene_dataset import CLASSES
@@ -31,13 +31,6 @@ def coco(scenes: list[dict]) -> dict:
     images = [dict(id=s['id'], file_name=s['file_name'], width=s['size'], height=s['size']) for s in scenes]
     categories = [dict(id=index, name=name) for index, name in enumerate(CLASSES)]
     return dict(images=images, annotations=annotations, categories=categories)
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(path.name + '.partial')
-    partial.write_bytes(data)
-    os.replace(partial, path)
 
 
 def make(out: Path, parts: dict = PARTS, subsets: dict = SUBSETS) -> str:

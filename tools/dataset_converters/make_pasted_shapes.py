@@ -1,0 +1,139 @@
+"""Write a small colour data set: shapes of two classes pasted on photographs, as PNG files and COCO annotations.
+
+    python tools/dataset_converters/make_pasted_shapes.py [--out data/pasted_shapes]
+
+The photographs are three that the scikit-image package carries: astronaut (NASA, public domain), chelsea (Stefan van
+der Walt, CC0) and coffee (Rachel Michetti, CC0). Each part of the data set has a strip of every photograph to itself,
+so no background of `train` is seen in `val` or `calib`. The same call writes the same bytes.
+"""
+import argparse
+import hashlib
+import importlib.util
+import json
+import sys
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from whole_files import write
+
+PHOTOGRAPHS = ('astronaut.png', 'chelsea.png', 'coffee.png')
+CLASSES = ('disc', 'triangle')
+WIDTH, HEIGHT = 96, 72
+MIN_OBJECTS, MAX_OBJECTS = 10, 30
+MIN_SIDE, MAX_SIDE = 7, 13
+# name: (strip of every photograph as parts of its width, seed, images)
+PARTS = {'train': ((0.0, 0.5), 0, 4000), 'calib': ((0.5, 0.75), 1, 200), 'val': ((0.75, 1.0), 2, 300)}
+SUBSETS = {'val_32': ('val', 32)}
+
+
+@cache
+def photographs() -> list[np.ndarray]:
+    """The photographs, each (H, W, 3) BGR.
+
+    Raises:
+        FileNotFoundError: scikit-image is not installed or carries no such file.
+    """
+    spec = importlib.util.find_spec('skimage')
+    folder = Path(spec.submodule_search_locations[0]) / 'data' if spec else Path('skimage') / 'data'
+    images = [cv2.imread(str(folder / name)) if (folder / name).is_file() else None for name in PHOTOGRAPHS]
+    for name, image in zip(PHOTOGRAPHS, images):
+        if image is None:
+            raise FileNotFoundError(f'{folder / name} is missing: `pip install scikit-image` brings the photographs.')
+    return images
+
+
+def background(strip: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
+    """A random window, mirrored or not, of a strip of a random photograph, (HEIGHT, WIDTH, 3)."""
+    image = photographs()[rng.integers(len(PHOTOGRAPHS))]
+    left, right = (int(part * image.shape[1]) for part in strip)
+    x, y = rng.integers(left, right - WIDTH + 1), rng.integers(image.shape[0] - HEIGHT + 1)
+    window = image[y:y + HEIGHT, x:x + WIDTH]
+    return (window[:, ::-1] if rng.integers(2) else window).copy()
+
+
+def stamp(label: int, rng: np.random.Generator) -> np.ndarray:
+    """Which pixels a random shape covers, cut to its extent, (h, w) bool."""
+    width, height = rng.integers(MIN_SIDE, MAX_SIDE + 1, 2)
+    if CLASSES[label] == 'disc':
+        height = width
+    y, x = np.mgrid[:height, :width] + 0.5
+    if CLASSES[label] == 'disc':
+        mask = (x - width / 2) ** 2 + (y - height / 2) ** 2 <= (width / 2) ** 2
+    else:
+        mask = np.abs(x - width / 2) <= y / height * width / 2
+        mask = np.rot90(mask, rng.integers(4))
+    rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+    return mask[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+
+
+def paste(image: np.ndarray, rng: np.random.Generator) -> tuple[list[list[int]], list[int]]:
+    """Paste shapes that do not touch on a BGR image, in place; boxes x0, y0, x1, y1 (x1, y1 exclusive) and labels.
+
+    Both classes have the same bright blue to green colours, which the photographs have little of: only the outline
+    tells a class.
+    """
+    taken = np.zeros(image.shape[:2], bool)
+    boxes, labels = [], []
+    for _ in range(rng.integers(MIN_OBJECTS, MAX_OBJECTS + 1)):
+        label = int(rng.integers(len(CLASSES)))
+        mask, colour = stamp(label, rng), rng.integers((160, 96, 0), (256, 256, 64))
+        height, width = mask.shape
+        for _ in range(200):
+            x, y = int(rng.integers(image.shape[1] - width + 1)), int(rng.integers(image.shape[0] - height + 1))
+            if not taken[max(y - 1, 0):y + height + 1, max(x - 1, 0):x + width + 1].any():
+                image[y:y + height, x:x + width][mask] = colour
+                taken[y:y + height, x:x + width] = True
+                boxes.append([x, y, x + width, y + height])
+                labels.append(label)
+                break
+    return boxes, labels
+
+
+def coco(scenes: list[tuple[str, list, list]]) -> dict:
+    """COCO annotations of scenes (file name, boxes, labels); ids of images follow their order."""
+    annotations = []
+    for index, (_, boxes, labels) in enumerate(scenes):
+        for (x0, y0, x1, y1), label in zip(boxes, labels):
+            annotations.append(dict(id=len(annotations) + 1, image_id=index, category_id=label + 1, iscrowd=0,
+                                    bbox=[x0, y0, x1 - x0, y1 - y0], area=(x1 - x0) * (y1 - y0)))
+    images = [dict(id=index, file_name=name, width=WIDTH, height=HEIGHT) for index, (name, *_) in enumerate(scenes)]
+    categories = [dict(id=index, name=name) for index, name in enumerate(CLASSES, start=1)]
+    return dict(images=images, annotations=annotations, categories=categories)
+
+
+def make(out: Path, parts: dict = PARTS, subsets: dict = SUBSETS) -> str:
+    """Write everything below `out`; returns a checksum over all files written."""
+    digest = hashlib.sha256()
+    for name, (strip, seed, count) in parts.items():
+        (out / name).mkdir(parents=True, exist_ok=True)
+        scenes = []
+        for index in range(count):
+            rng = np.random.default_rng([seed, index])
+            image, file_name = background(strip, rng), f'{index:06d}.png'
+            boxes, labels = paste(image, rng)
+            png = cv2.imencode('.png', image)[1].tobytes()
+            write(out / name / file_name, png)
+            digest.update(png)
+            scenes.append((file_name, boxes, labels))
+        files = {name: scenes} | {subset: scenes[:size] for subset, (part, size) in subsets.items() if part == name}
+        for subset, chosen in files.items():
+            text = json.dumps(coco(chosen), indent=0, sort_keys=True).encode()
+            write(out / f'{subset}.json', text)
+            digest.update(text)
+    return digest.hexdigest()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--out', type=Path, default=Path('data/pasted_shapes'))
+    args = parser.parse_args()
+    try:
+        print(f'{args.out}: sha256 {make(args.out)}')
+    except FileNotFoundError as error:
+        sys.exit(str(error))
+
+
+if __name__ == '__main__':
+    main()
