@@ -66,17 +66,20 @@ class LayoutHead(BaseModule):
         bias = torch.zeros((), dtype=torch.float64, requires_grad=True)
         optimizer = torch.optim.LBFGS([weight, bias], max_iter=200, line_search_fn='strong_wolfe')
 
+        def likelihood():
+            return nn.functional.binary_cross_entropy_with_logits(standard @ weight + bias, correct)
+
         def closure():
             optimizer.zero_grad()
-            loss = nn.functional.binary_cross_entropy_with_logits(standard @ weight + bias, correct)
-            (loss + l2 * weight.square().sum()).backward()
-            return loss
+            objective = likelihood() + l2 * weight.square().sum()
+            objective.backward()
+            return objective
         with torch.enable_grad():
-            loss = optimizer.step(closure)
+            optimizer.step(closure)
         for buffer, value in ((self.calibration_weight, weight), (self.calibration_bias, bias),
                               (self.feature_mean, mean), (self.feature_std, std)):
             buffer.copy_(value.detach())
-        return float(loss)
+        return float(likelihood())
 
     def objects(self, inversion: Inversion, image: int, vocabulary: LayoutVocabulary):
         """Valid objects of one image without duplicates: boxes (k, 4) normalised, labels (k,), features (k, F)."""
