@@ -1,0 +1,79 @@
+"""Exact local moves: one object's box and class, on the energies of a posterior."""
+import torch
+from torch import Tensor
+
+from .moves import SIDE_MOVES, class_moves, move_boxes
+from .posterior import Posterior
+
+
+class LocalSearch:
+    """Moves one object of each of many layouts downhill.
+
+    Args:
+        posterior: of the images.
+        bounds: shortest and longest side of a box in grid steps.
+        max_moves: of one box in one refinement.
+        hypotheses: classified boxes that are refined again.
+    """
+
+    def __init__(self, posterior: Posterior, bounds: tuple[int, int], max_moves: int, hypotheses: int):
+        self.posterior, self.vocabulary = posterior, posterior.vocabulary
+        self.bounds, self.max_moves, self.hypotheses = bounds, max_moves, hypotheses
+
+    def energy(self, images: Tensor, ids: Tensor, num_pairs: int | None = None) -> Tensor:
+        """Energies on the first pairs of the bank, by default on all, which is what decisions are made on; (B,)."""
+        return self.posterior.energy(images, ids, min(num_pairs or self.posterior.num_pairs, self.posterior.num_pairs))
+
+    def energies(self, images: Tensor, layouts: Tensor, num_pairs: int) -> Tensor:
+        """Energies of several layouts an image, (B,), (B, M, L) -> (B, M)."""
+        count = layouts.shape[1]
+        return self.energy(images.repeat_interleave(count), layouts.flatten(0, 1), num_pairs).view(-1, count)
+
+    def refine(self, images: Tensor, ids: Tensor, slots: Tensor, num_pairs: int, step: int) -> Tensor:
+        """Move one box of each layout to a local minimum, steps halving from `step` to 1; (B, L) -> (B, L)."""
+        ids, energy = ids.clone(), self.energy(images, ids, num_pairs)
+        steps = torch.full((len(ids),), step)
+        active = torch.arange(len(ids))
+        for _ in range(self.max_moves):
+            if not len(active):
+                break
+            best, lowest = self._best_move(images[active], ids[active], slots[active], steps[active],
+                                           energy[active], num_pairs)
+            better = lowest < energy[active]
+            moved = active[better]
+            ids[moved], energy[moved] = best[better], lowest[better]
+            steps[active[~better]] //= 2
+            active = active[steps[active] > 0]
+        return ids
+
+    def classify(self, images: Tensor, boxes: Tensor, slots: Tensor, num_pairs: int) -> Tensor:
+        """Give each of several boxes each class, refine the best hypotheses, (B, F, L) -> the best one (B, L)."""
+        count = boxes.shape[1]
+        layouts = class_moves(boxes.flatten(0, 1), slots.repeat_interleave(count), self.vocabulary.class_ids,
+                              self.vocabulary).view(len(images), -1, boxes.shape[2])
+        energies = self.energies(images, layouts, num_pairs)
+        top = energies.topk(min(self.hypotheses, energies.shape[1]), dim=1, largest=False).indices
+        several = layouts.gather(1, top[..., None].expand(-1, -1, layouts.shape[2]))
+        count = several.shape[1]
+        where = images.repeat_interleave(count)
+        several = self.refine(where, several.flatten(0, 1), slots.repeat_interleave(count), num_pairs, 2)
+        best = self.energy(where, several).view(-1, count).argmin(dim=1)
+        return several.view(len(images), count, -1)[torch.arange(len(images)), best]
+
+    def _best_move(self, images: Tensor, ids: Tensor, slots: Tensor, steps: Tensor, energy: Tensor,
+                   num_pairs: int) -> tuple[Tensor, Tensor]:
+        """Each side out and in by a step, and what helps on its own done together; the best layout and its energy."""
+        moves = SIDE_MOVES * steps[:, None, None]                                     # (B, 8, 4)
+        layouts, valid = move_boxes(ids, slots, moves, self.vocabulary, self.bounds)
+        energies = self.energies(images, layouts, num_pairs).masked_fill(~valid, float('inf'))
+        lowest, way = energies.view(-1, 4, 2).min(dim=2)                              # of each side
+        helpful = lowest < energy[:, None]
+        together = (moves.view(-1, 4, 2, 4).gather(2, way[:, :, None, None].expand(-1, -1, 1, 4))[:, :, 0]
+                    * helpful[..., None]).sum(dim=1, keepdim=True)
+        joint, joint_valid = move_boxes(ids, slots, together, self.vocabulary, self.bounds)
+        several = joint_valid[:, 0] & (helpful.sum(dim=1) > 1)
+        joint_energy = torch.full_like(energy, float('inf'))
+        joint_energy[several] = self.energy(images[several], joint[several, 0], num_pairs)
+        layouts = torch.cat([layouts, joint], dim=1)
+        lowest, best = torch.cat([energies, joint_energy[:, None]], dim=1).min(dim=1)
+        return layouts[torch.arange(len(ids)), best], lowest
