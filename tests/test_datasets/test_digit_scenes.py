@@ -1,0 +1,115 @@
+"""Scenes measured in their own pixels."""
+import itertools
+
+import numpy as np
+import pytest
+
+from dive_mmdet.datasets import DigitSceneComposer, digit_scenes, split_digits
+
+TURNED = dict(max_rotation=10.0, max_shear=10.0)
+COUNT = 150
+
+
+def scenes(count=COUNT, **arguments):
+    composer = DigitSceneComposer(**arguments)
+    return [composer.compose(index) for index in range(count)]
+
+
+def tight(ink):
+    """The box around what is not 0, x1 and y1 exclusive."""
+    rows, columns = np.nonzero(ink)
+    return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+
+
+@pytest.mark.parametrize('arguments', [{}, TURNED, dict(size=48, max_digits=1, ink=64)])
+def test_boxes_of_single_digits_are_exactly_tight(arguments):
+    found = 0
+    for image, boxes, _ in scenes(**arguments):
+        if len(boxes) == 1:
+            found += 1
+            assert boxes[0].tolist() == tight(image)
+    assert found > COUNT // 6
+
+
+@pytest.mark.parametrize('arguments', [{}, TURNED])
+def test_boxes_that_share_nothing_are_tight_around_all_ink(arguments):
+    for image, boxes, _ in scenes(max_overlap=0.0, **arguments):
+        rest = image.copy()
+        for box in boxes:
+            x0, y0, x1, y1 = box
+            assert [*(tight(image[y0:y1, x0:x1]) + np.array([x0, y0, x0, y0]))] == box.tolist()
+            rest[y0:y1, x0:x1] = 0
+        assert not rest.any()
+
+
+@pytest.mark.parametrize('limit', [0.0, 0.05, 0.5])
+def test_boxes_overlap_at_most_as_allowed(limit):
+    """Of the smaller of two; a generous limit is made use of."""
+    shares = []
+    for _, boxes, _ in scenes(max_overlap=limit):
+        assert boxes.min() >= 0 and boxes.max() <= 64
+        for a, b in itertools.combinations(boxes, 2):
+            both = np.zeros((2, 64, 64), bool)
+            for mask, (x0, y0, x1, y1) in zip(both, (a, b)):
+                mask[y0:y1, x0:x1] = True
+            shares.append(both.all(axis=0).sum() / min(both[0].sum(), both[1].sum()))
+    assert max(shares) <= limit and max(shares) >= 0.8 * limit
+
+
+def test_scenes_depend_on_seed_split_and_index_alone():
+    composer = DigitSceneComposer(**TURNED)
+    np.random.seed(1)
+    first = [composer.compose(index) for index in (3, 0, 7)]
+    np.random.seed(2)
+    composer.compose(1)
+    second = [DigitSceneComposer(**TURNED).compose(index) for index in (7, 3, 0)]
+    for a, b in zip(first, (second[1], second[2], second[0])):
+        assert all(np.array_equal(x, y) for x, y in zip(a, b))
+    for other in (DigitSceneComposer(seed=1), DigitSceneComposer(split='val')):
+        assert not np.array_equal(other.compose(3)[0], DigitSceneComposer().compose(3)[0])
+    assert len({scene[0].tobytes() for scene in scenes()}) == COUNT
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_digits_come_from_their_split(monkeypatch, split):
+    """The digits of each split are replaced by a mark of their own."""
+    marks = {'train': np.zeros((28, 28), np.uint8), 'val': np.zeros((28, 28), np.uint8)}
+    marks['train'][4:24, 4:24], marks['val'][4:24, 12:16] = 255, 255
+    monkeypatch.setattr(digit_scenes, 'split_digits', lambda name: (marks[name][None], np.array([3])))
+    for _, boxes, labels in scenes(10, split=split):
+        aspects = (boxes[:, 2] - boxes[:, 0]) / (boxes[:, 3] - boxes[:, 1])
+        assert (aspects > 0.8).all() if split == 'train' else (aspects < 0.4).all()
+        assert (labels == 3).all()
+
+
+def test_a_scene_holds_one_to_four_digits_of_all_classes_at_sides_as_asked():
+    found = scenes(400)
+    counts = np.bincount([len(boxes) for _, boxes, _ in found], minlength=5)
+    # A digit that finds no place is left out, so large scenes are a little rarer.
+    assert counts[0] == 0 and (counts[1:] > 60).all() and len(counts) == 5
+    labels = np.concatenate([labels for _, _, labels in found])
+    assert np.bincount(labels, minlength=10).min() > 50
+    boxes = np.concatenate([boxes for _, boxes, _ in found])
+    longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    assert 12 <= longer.min() <= 15 and 29 <= longer.max() <= 32
+    image = found[0][0]
+    assert image.shape == (64, 64) and image.dtype == np.uint8 and all(set(np.unique(i)) & {0} for i, _, _ in found)
+
+
+def test_no_ink_is_fainter_than_the_limit():
+    for limit in (32, 100):
+        assert all(image[image > 0].min() >= limit for image, _, _ in scenes(20, ink=limit))
+
+
+def test_a_digit_keeps_its_shape():
+    """The scene of a digit at its own size is the digit."""
+    digits, labels = split_digits('train')
+    for image, boxes, label in scenes(10, max_digits=1, ink=100, size=40, min_side=20.0, max_side=20.0):
+        x0, y0, x1, y1 = boxes[0]
+        best = 0.0
+        for digit in digits[labels == label[0]]:
+            rows, columns = np.nonzero(digit >= 100)
+            cut = digit[rows.min():rows.max() + 1, columns.min():columns.max() + 1]
+            if cut.shape == (y1 - y0, x1 - x0):
+                best = max(best, np.corrcoef(cut.flatten(), image[y0:y1, x0:x1].flatten())[0, 1])
+        assert best > 0.9
