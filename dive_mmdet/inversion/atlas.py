@@ -27,8 +27,8 @@ class Atlas:
 
     @staticmethod
     def key_of(posterior: Posterior) -> tuple:
-        """Changes when the generator's weights do."""
-        return tuple((weight.data_ptr(), weight._version) for weight in posterior.generator.parameters())
+        """Changes with the generator and when its weights do; holding it keeps its identity from being given away."""
+        return posterior.generator, tuple(weight._version for weight in posterior.generator.parameters())
 
     def with_boxes(self, ids: Tensor, slots: Tensor, chosen: Tensor) -> Tensor:
         """Layouts with a coarse box of unknown class in a slot, (B, L), (B,), (B, M) -> (B, M, L)."""

@@ -109,7 +109,7 @@ def test_every_evaluation_is_counted_once():
     assert generator.evaluations == int(found.nfe.sum()) + inverter.shared_nfe
     generator.evaluations, shared = 0, inverter.shared_nfe
     again = inverter.invert(generator.posterior(layouts))
-    assert generator.evaluations == int(again.nfe.sum()) and inverter.shared_nfe == shared > len(inverter.boxes)
+    assert generator.evaluations == int(again.nfe.sum()) and inverter.shared_nfe == shared > len(inverter.atlas.boxes)
     assert torch.equal(again.ids, found.ids)
 
 
