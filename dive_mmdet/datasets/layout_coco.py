@@ -77,6 +77,9 @@ class LayoutCocoDataset(CocoDataset):
                    and not annotation.get('ignore', False) and not annotation.get('iscrowd', False)]
         where = f'image {image["file_name"]} in {self.ann_file}'
         for annotation in objects:
+            missing = {'bbox', 'area'} - annotation.keys()
+            if missing:
+                raise ValueError(f'Annotation {annotation["id"]} of {where} has no {missing.pop()}: write COCO format.')
             x, y, width, height = box = annotation['bbox']
             what = f'Box {box} of annotation {annotation["id"]}, {where},'
             # Negated, so that NaN is refused too; mmdet drops what is thinner than a pixel.
