@@ -1,0 +1,170 @@
+"""The template: five lines take another data set through all four configs."""
+import ast
+import json
+import re
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS, MODELS, DefaultScope
+
+from dive_mmdet.detectors.ground_truth import true_layouts
+from dive_mmdet.engine import evaluate_records, run_images
+from dive_mmdet.metrics import ListeningMetric
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+CLASSES = ('cup', 'spoon', 'plate')
+CATEGORY_IDS = (7, 2, 11)
+WIDTH, HEIGHT = 90, 40
+LINES = dict(annotations=dict(train=('instances_train.json', 'photos'), val=('instances_val.json', 'photos')),
+             classes=CLASSES, num_objects=12, image_size=48)
+INVERTER = dict(type='dive_mmdet.ProposalInverter', sides=[0.4], aspects=[1.0], overlap=0.0, finalists=1, hypotheses=1,
+                max_moves=1, polish_rounds=1, refine_pairs=1, class_pairs=1, polish_pairs=1, min_gain=-1.0, revisit=0)
+
+
+def write_data(root: Path) -> None:
+    """Six colour images that are not square, the last without objects, for training and validation alike."""
+    rng = np.random.default_rng(0)
+    (root / 'photos').mkdir()
+    images, annotations = [], []
+    for index in range(6):
+        pixels = rng.integers(0, 80, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+        images.append(dict(id=index + 100, file_name=f'{index}.jpg', width=WIDTH, height=HEIGHT))
+        for x in range(0, 60 if index < 5 else 0, 10):
+            box = [x, 5 + index, 8, 20]
+            pixels[box[1]:box[1] + box[3], x:x + 8] = rng.integers(150, 256, 3)
+            annotations.append(dict(id=len(annotations), image_id=index + 100, bbox=box, area=160, iscrowd=0,
+                                    category_id=int(rng.choice(CATEGORY_IDS))))
+        cv2.imwrite(str(root / 'photos' / f'{index}.jpg'), pixels)
+    categories = [dict(id=number, name=name) for number, name in zip(CATEGORY_IDS, CLASSES)]
+    content = json.dumps(dict(images=images, annotations=annotations, categories=categories))
+    for part in ('train', 'val'):
+        (root / f'instances_{part}.json').write_text(content)
+
+
+@pytest.fixture(scope='module')
+def load(tmp_path_factory):
+    """Loads a config of the template after the five lines were changed to the data set above."""
+    root = tmp_path_factory.mktemp('own')
+    write_data(root)
+    shutil.copytree(CONFIGS / '_base_', root / 'configs/_base_')
+    shutil.copytree(CONFIGS / 'your_own_data', root / 'configs/your_own_data')
+    base = root / 'configs/_base_/your_own_data.py'
+    text = base.read_text()
+    for name, value in dict(LINES, data_root=str(root)).items():
+        text, count = re.subn(rf'^{name} = .*$', lambda _, line=f'{name} = {value!r}': line, text, flags=re.M)
+        assert count == 1
+    base.write_text(text)
+    configs = {path.stem: Config.fromfile(path) for path in (root / 'configs/your_own_data').glob('*.py')}
+    configs['prior'].model.generator = str(root / 'generator.pth')
+    torch.manual_seed(0)
+    torch.save(dict(state_dict=build(configs['generator']).state_dict()), root / 'generator.pth')
+    return configs.__getitem__
+
+
+def build(config: Config, registry=MODELS, part: str = 'model'):
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        return registry.build(config[part] if part == 'model' else config[part].dataset)
+
+
+def batch_of(config: Config, model, part: str, training: bool) -> dict:
+    dataset = build(config, DATASETS, part)
+    return model.data_preprocessor(pseudo_collate([dataset[index] for index in range(len(dataset))]), training)
+
+
+def assert_trains(config: Config) -> None:
+    """One step on the whole training set gives finite losses and gradients."""
+    model = build(config).train()
+    losses, _ = model.parse_losses(model(**batch_of(config, model, 'train_dataloader', True), mode='loss'))
+    losses.backward()
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    assert torch.isfinite(losses) and gradients and all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_the_five_lines_stand_first():
+    names = [node.targets[0].id for node in ast.parse((CONFIGS / '_base_/your_own_data.py').read_text()).body]
+    assert names[:5] == ['data_root', *LINES]
+
+
+@pytest.mark.parametrize('name', ['generator', 'prior', 'dive', 'faster-rcnn'])
+def test_everything_follows_from_the_five_lines(load, name):
+    config = load(name)
+    assert sum(parameter.numel() for parameter in build(config).parameters()) > 0
+    for part in ('train_dataloader', 'val_dataloader'):
+        dataset = config[part].dataset
+        assert (dataset.num_classes, dataset.metainfo.classes) == (3, CLASSES)
+    assert config.generator.vocabulary == dict(num_classes=3, num_objects=12, grid=49)
+    assert config.layout_prior.length == 36
+
+
+def test_the_detector_searches_the_generator_that_is_trained(load):
+    dive = load('dive')
+    assert dive.model.backbone == load('generator').model.backbone
+    assert dive.model.hooks == dive.custom_hooks and dive.custom_hooks[1].prior == load('prior').model.prior
+
+
+def test_training_leaves_out_empty_images_and_testing_does_not(load):
+    assert len(build(load('dive'), DATASETS, 'train_dataloader')) == 5
+    assert len(build(load('dive'), DATASETS, 'test_dataloader')) == 6
+
+
+@pytest.mark.parametrize('part', ['train_dataloader', 'val_dataloader'])
+def test_layouts_are_the_annotations_whatever_the_aspect_ratio(load, part):
+    config = load('generator')
+    tokenizer = build(config).backbone.tokenizer
+    dataset = build(config, DATASETS, part)
+    layout = tokenizer.decode(true_layouts([dataset[2]['data_samples']], tokenizer)[0])
+    boxes = layout.boxes * torch.tensor([WIDTH, HEIGHT] * 2)
+    expected = torch.tensor([[x, 7, x + 8, 27] for x in range(0, 60, 10)])
+    half_a_step = torch.tensor([WIDTH, HEIGHT] * 2) / 48 / 2
+    assert ((boxes - expected).abs() <= half_a_step + 1e-6).all()
+
+
+def test_generator_takes_a_step(load):
+    assert_trains(load('generator'))
+
+
+def test_listening_is_checked_on_images_with_objects(load):
+    config = load('generator')
+    model = build(config).eval()
+    with torch.no_grad():
+        samples = model(**batch_of(config, model, 'val_dataloader', False), mode='predict')
+    assert set(samples[0].energies) == {'true', 'empty', 'shuffled', 'class_swapped', 'shifted'}
+    assert set(samples[5].energies) == {'true'}
+    metrics = ListeningMetric().compute_metrics([sample.energies for sample in samples])
+    assert all(np.isfinite(value) for value in metrics.values())
+
+
+def test_prior_takes_a_step(load):
+    assert_trains(load('prior'))
+
+
+def test_baseline_takes_a_step(load):
+    assert_trains(load('faster-rcnn'))
+
+
+def test_untrained_detector_goes_from_images_to_an_ap(load, tmp_path):
+    config = Config(load('dive').to_dict())
+    for inversion_hook, _ in (config.custom_hooks, config.model.hooks):
+        inversion_hook.inverter = INVERTER
+        inversion_hook.objective.num_pairs = 1
+    config.model.backbone.denoiser.num_layers = 1
+    config.test_dataloader.dataset.max_images = 2
+    config.dump(str(tmp_path / 'config.py'))
+    torch.save(dict(state_dict=build(config).state_dict(), meta=dict(dataset_meta=dict(classes=CLASSES))),
+               tmp_path / 'weights.pth')
+    records = run_images(str(tmp_path / 'config.py'), str(tmp_path / 'weights.pth'), tmp_path / 'records',
+                         show=lambda line: None)
+    assert [record['img_id'] for record in records] == [100, 101]
+    for record in records:
+        assert 0 < len(record['bboxes']) <= 12
+        corners = np.array(record['inversion']['ids']).reshape(12, 3)[:, 1:]  # in a grid of 49 x 49 points
+        in_pixels = np.stack([corners % 49 * WIDTH, corners // 49 * HEIGHT], axis=2).reshape(12, 4) / 48
+        assert all(np.isclose(in_pixels, box, atol=1e-4).all(axis=1).any() for box in record['bboxes'])
+    scores = evaluate_records(records, f'{config.data_root}/instances_val.json', CLASSES)
+    assert 0 <= scores['bbox_mAP'] <= 1
