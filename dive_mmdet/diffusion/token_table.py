@@ -32,7 +32,8 @@ class TokenTable(nn.Module):
         corner_init: `sinusoid` starts corner rows as 2-D sinusoids of their points, so that what is learned about one
             point holds for its neighbours; `normal` starts every row at random, as published.
         corner_max_cycles: highest frequency of those sinusoids, in cycles an image.
-        train_corners: whether training moves the corner rows; only with separate ids can they stand still alone.
+        train_corners: whether gradients move the corner rows; only with separate ids can they stand still alone. An
+            optimiser's weight decay shrinks them all the same, by one factor.
     """
 
     def __init__(self, vocabulary: LayoutVocabulary, dim: int, corner_init: str = 'normal',

@@ -1,0 +1,43 @@
+"""Percentages and ratios that a person can check, through mmengine's own evaluator."""
+import pytest
+from mmdet.structures import DetDataSample
+from mmengine.evaluator import Evaluator
+from mmengine.registry import DefaultScope
+
+import dive_mmdet  # noqa: F401
+
+ENERGIES = [dict(true=1.0, empty=2.0, shuffled=3.0), dict(true=2.0, empty=1.0, shuffled=5.0),
+            dict(true=3.0, empty=3.0, shuffled=7.0), dict(true=2.0, empty=6.0)]
+
+
+def evaluate(batches, **arguments):
+    """What the Runner does after each batch, and at the end."""
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        evaluator = Evaluator(dict(type='dive_mmdet.ListeningMetric', **arguments))
+    for batch in batches:
+        evaluator.process([DetDataSample(metainfo=dict(energies=energies)) for energies in batch], None)
+    return evaluator.evaluate(sum(len(batch) for batch in batches))
+
+
+def test_percentages_and_ratios_counted_by_hand():
+    """Empty is beaten in 2 of 4, a draw is not; shuffled was asked of three images and beaten in all."""
+    assert evaluate([ENERGIES]) == {
+        'listening/energy_true': 2.0, 'listening/beaten_empty': 50.0, 'listening/ratio_empty': 12 / 8,
+        'listening/beaten_shuffled': 100.0, 'listening/ratio_shuffled': pytest.approx(15 / 6)}
+
+
+def test_the_batches_do_not_matter():
+    assert evaluate([ENERGIES[:1], ENERGIES[1:]]) == evaluate([ENERGIES])
+
+
+def test_a_second_evaluation_starts_anew():
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        evaluator = Evaluator(dict(type='dive_mmdet.ListeningMetric'))
+    for energies, expected in ((ENERGIES[0], 100.0), (ENERGIES[1], 0.0)):
+        evaluator.process([DetDataSample(metainfo=dict(energies=energies))], None)
+        assert evaluator.evaluate(1)['listening/beaten_empty'] == expected
+
+
+def test_the_prefix_can_be_chosen():
+    assert set(evaluate([[dict(true=1.0, random=2.0)]], prefix='prior')) == {
+        'prior/energy_true', 'prior/beaten_random', 'prior/ratio_random'}
