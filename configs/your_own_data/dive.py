@@ -28,6 +28,7 @@ model = dict(
     bbox_head=dict(type='dive_mmdet.LayoutHead'),
     hooks=custom_hooks)  # interfaces that run no hooks read them here
 
+train_dataloader = None  # nothing is trained here
 val_dataloader = dict(batch_size=8)
 test_dataloader = val_dataloader
 val_cfg = dict(type='ValLoop')

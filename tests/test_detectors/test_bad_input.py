@@ -17,7 +17,7 @@ from dive_mmdet.engine import run_images
 from dive_mmdet.hooks import InversionHook
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
 
-TEMPLATE = Path(__file__).resolve().parents[2] / 'configs/your_own_data/dive.py'
+TEMPLATE = Path(__file__).resolve().parents[2] / 'configs/your_own_data'
 CLASSES = ('disc', 'triangle')
 GOOD = dict(id=1, image_id=1, category_id=1, bbox=[2, 2, 10, 8], area=80, iscrowd=0)
 INVERTER = dict(type='dive_mmdet.ProposalInverter', sides=[0.4], aspects=[1.0], overlap=0.0, finalists=1, hypotheses=1,
@@ -38,7 +38,7 @@ def write(root: Path, *annotations: dict, names=CLASSES) -> Path:
 
 def dataset(root: Path, classes=CLASSES, **changes):
     """The template's training set on the images above."""
-    config = Config.fromfile(TEMPLATE).train_dataloader.dataset
+    config = Config.fromfile(TEMPLATE / 'generator.py').train_dataloader.dataset
     config.update(dict(data_root=str(root), data_prefix=dict(img=''), metainfo=dict(classes=classes), **changes))
     with DefaultScope.overwrite_default_scope('mmdet'):
         return DATASETS.build(config)
@@ -155,7 +155,7 @@ def test_a_detector_is_not_tested_on_foreign_classes(stage):
 
 def test_a_run_that_meets_an_unreadable_image_keeps_what_is_finished_and_goes_on_later(tmp_path):
     root = write(tmp_path, GOOD)
-    config = Config.fromfile(TEMPLATE)
+    config = Config.fromfile(TEMPLATE / 'dive.py')
     config.model.backbone.update(dict(vocabulary=dict(num_classes=2, num_objects=2, grid=17)))
     config.model.backbone.denoiser.update(dict(sample_size=16, num_layers=1))
     for inversion_hook, prior_hook in (config.custom_hooks, config.model.hooks):
