@@ -62,6 +62,9 @@ def main() -> None:
     config = Config.fromfile(args.config)
     if args.ann_file:
         config.test_dataloader.dataset.ann_file = args.ann_file
+    # Test pipelines resize images alone; layouts lie in the generator's image, so boxes must be resized with it.
+    first = ('LoadImageFromFile', 'LoadAnnotations')
+    config.test_dataloader.dataset.pipeline.sort(key=lambda step: first.index(step.type) if step.type in first else 2)
     model = init_detector(config, args.checkpoint, device='cpu')
     with DefaultScope.overwrite_default_scope('mmdet'):
         dataset = DATASETS.build(config.test_dataloader.dataset)
