@@ -10,7 +10,7 @@ inversion_hook = dict(
         sides=[0.25, 0.34, 0.44],  # longer sides of the first boxes, as parts of the image's side
         aspects=[1.0, 0.6, 0.3],  # width over height
         max_side=0.5,
-        min_gain=0.002),  # energy that an object must be worth
+        min_gain=0.005),  # energy that an object must be worth
     # Middle noise: higher prefers overlapping boxes to true ones, lower forgets the class (docs/design.md).
     objective=dict(num_pairs=4, low=100, high=500, space='v_prediction'))
 # ---- sometimes changed: the prior ----

@@ -15,7 +15,7 @@ max_iters = 1000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=500)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-train_dataloader = dict(batch_size=256, dataset=dict(composer=dict(seed=2)))
+train_dataloader = dict(batch_size=64, dataset=dict(composer=dict(seed=2)))
 val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric', prefix='prior')
 test_evaluator = val_evaluator
 

@@ -5,6 +5,9 @@ from torch import Tensor
 from .moves import box_iou, put, steps_to_corners
 from .posterior import Posterior
 
+# Above this IoU a coarse box would be refined into the box that is to be replaced.
+SAME_BOX = 0.5
+
 
 class Atlas:
     """The expectation of the empty layout and what each coarse box of unknown class adds to it.
@@ -27,8 +30,9 @@ class Atlas:
 
     @staticmethod
     def key_of(posterior: Posterior) -> tuple:
-        """Changes with the generator and when its weights do; holding it keeps its identity from being given away."""
-        return posterior.generator, tuple(weight._version for weight in posterior.generator.parameters())
+        """Changes with the generator, its weights, their device and type."""
+        return posterior.generator, tuple((weight.data_ptr(), weight.dtype, weight._version)
+                                          for weight in posterior.generator.parameters())
 
     def with_boxes(self, ids: Tensor, slots: Tensor, chosen: Tensor) -> Tensor:
         """Layouts with a coarse box of unknown class in a slot, (B, L), (B,), (B, M) -> (B, M, L)."""
@@ -38,7 +42,8 @@ class Atlas:
         return put(ids.repeat_interleave(count, dim=0), slots.repeat_interleave(count), unknown, corners,
                    self.vocabulary).view(len(ids), count, -1)
 
-    def best(self, posterior: Posterior, images: Tensor, ids: Tensor, count: int, distinct: float) -> Tensor:
+    def best(self, posterior: Posterior, images: Tensor, ids: Tensor, count: int, distinct: float,
+             avoid: Tensor | None = None) -> Tensor:
         """The boxes that would lower the squared error of the expectation most, if they added what they add alone.
 
         Args:
@@ -46,6 +51,7 @@ class Atlas:
             images, ids: (B,), (B, L) layouts that a box is to be added to; one evaluation each.
             count: F, how many boxes.
             distinct: two of them overlap by at most this IoU.
+            avoid: (B, 4) boxes that are not wanted again.
 
         Returns:
             (B, F) indices of boxes.
@@ -54,6 +60,8 @@ class Atlas:
         residual = (latents - posterior.expectation(ids)).flatten(1)
         posterior.nfe.index_add_(0, images, torch.ones_like(images))
         ranks, picks = (2 * residual @ self.added.T - self.squared).cpu(), []
+        if avoid is not None:
+            ranks[box_iou(avoid[:, None], self.boxes) >= SAME_BOX] = -float('inf')
         for _ in range(min(count, len(self.boxes))):
             pick = ranks.argmax(dim=1)
             picks.append(pick)

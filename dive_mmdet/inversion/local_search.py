@@ -13,12 +13,11 @@ class LocalSearch:
         posterior: of the images.
         bounds: shortest and longest side of a box in grid steps.
         max_moves: of one box in one refinement.
-        hypotheses: classified boxes that are refined again.
     """
 
-    def __init__(self, posterior: Posterior, bounds: tuple[int, int], max_moves: int, hypotheses: int):
+    def __init__(self, posterior: Posterior, bounds: tuple[int, int], max_moves: int):
         self.posterior, self.vocabulary = posterior, posterior.vocabulary
-        self.bounds, self.max_moves, self.hypotheses = bounds, max_moves, hypotheses
+        self.bounds, self.max_moves = bounds, max_moves
 
     def energy(self, images: Tensor, ids: Tensor, num_pairs: int | None = None) -> Tensor:
         """Energies on the first pairs of the bank, by default on all, which is what decisions are made on; (B,)."""
@@ -46,19 +45,30 @@ class LocalSearch:
             active = active[steps[active] > 0]
         return ids
 
-    def classify(self, images: Tensor, boxes: Tensor, slots: Tensor, num_pairs: int) -> Tensor:
-        """Give each of several boxes each class, refine the best hypotheses, (B, F, L) -> the best one (B, L)."""
+    def classify(self, images: Tensor, boxes: Tensor, slots: Tensor, num_pairs: int, hypotheses: int) -> Tensor:
+        """Give each of several boxes each class, refine the best `hypotheses`, (B, F, L) -> the best one (B, L)."""
         count = boxes.shape[1]
         layouts = class_moves(boxes.flatten(0, 1), slots.repeat_interleave(count), self.vocabulary.class_ids,
                               self.vocabulary).view(len(images), -1, boxes.shape[2])
         energies = self.energies(images, layouts, num_pairs)
-        top = energies.topk(min(self.hypotheses, energies.shape[1]), dim=1, largest=False).indices
+        top = energies.topk(min(hypotheses, energies.shape[1]), dim=1, largest=False).indices
         several = layouts.gather(1, top[..., None].expand(-1, -1, layouts.shape[2]))
         count = several.shape[1]
         where = images.repeat_interleave(count)
         several = self.refine(where, several.flatten(0, 1), slots.repeat_interleave(count), num_pairs, 2)
         best = self.energy(where, several).view(-1, count).argmin(dim=1)
         return several.view(len(images), count, -1)[torch.arange(len(images)), best]
+
+    def best_class(self, images: Tensor, ids: Tensor, slots: Tensor) -> Tensor:
+        """Give one object of each layout the class of the lowest energy on the whole bank, (B, L) -> (B, L)."""
+        layouts = class_moves(ids, slots, self.vocabulary.class_ids, self.vocabulary)
+        best = self.energies(images, layouts, self.posterior.num_pairs).argmin(dim=1)
+        return layouts[torch.arange(len(ids)), best]
+
+    def lower(self, images: Tensor, ids: Tensor, others: Tensor) -> Tensor:
+        """Of two layouts the one of the lower energy on the whole bank, the first where they are equal."""
+        better = self.energy(images, others) < self.energy(images, ids)
+        return torch.where(better[:, None], others, ids)
 
     def _best_move(self, images: Tensor, ids: Tensor, slots: Tensor, steps: Tensor, energy: Tensor,
                    num_pairs: int) -> tuple[Tensor, Tensor]:

@@ -46,9 +46,9 @@ class ProposalInverter:
 
     def __init__(self, sides: list[float], aspects: list[float], overlap: float = 0.5, min_side: float = 0.05,
                  max_side: float = 1.0, refine_pairs: int = 1, class_pairs: int = 1, polish_pairs: int = 2,
-                 finalists: int = 3, hypotheses: int = 3, distinct: float = 0.3, first_step: float = 1 / 16,
-                 max_moves: int = 12, min_gain: float = 0.0, polish_rounds: int = 2, revisit: int = 1,
-                 refine: dict | None = None):
+                 finalists: int = 3, hypotheses: int = 3, distinct: float = 0.3,
+                 first_step: float = 1 / 16, max_moves: int = 12, min_gain: float = 0.0, polish_rounds: int = 2,
+                 revisit: int = 1, refine: dict | None = None):
         self.sides, self.aspects, self.overlap = sides, aspects, overlap
         self.min_side, self.max_side = min_side, max_side
         self.refine_pairs, self.class_pairs, self.polish_pairs = refine_pairs, class_pairs, polish_pairs
@@ -64,7 +64,7 @@ class ProposalInverter:
         spans = self.vocabulary.grid - 1
         self.max_step = max(1, round(self.first_step * spans))
         self.local = LocalSearch(posterior, (max(1, round(self.min_side * spans)), round(self.max_side * spans)),
-                                 self.max_moves, self.hypotheses)
+                                 self.max_moves)
         if self.atlas is None or self.atlas.key != Atlas.key_of(posterior):
             self.atlas = Atlas(posterior, coarse_boxes(self.vocabulary.grid, self.sides, self.aspects, self.overlap))
             self.shared_nfe += self.atlas.nfe
@@ -90,30 +90,32 @@ class ProposalInverter:
         present = self.vocabulary.is_present(ids)
         return torch.where(present.all(dim=1), present.shape[1], present.int().argmin(dim=1))
 
-    def _grow(self, images: Tensor, ids: Tensor, count: int, note: bool = True) -> Tensor:
-        """Add up to `count` objects to each layout; `images` may name an image several times, for trials."""
+    def _grow(self, images: Tensor, ids: Tensor, count: int, instead_of: Tensor | None = None) -> Tensor:
+        """Add up to `count` objects to each layout, `instead_of` boxes (B, 4) when it is a trial."""
         ids = ids.clone()
         active = torch.arange(len(images))
         for _ in range(count):
             active = active[self._free_slot(ids[active]) < self.vocabulary.num_objects]
             if not len(active):
                 break
-            added, gain = self._next_object(images[active], ids[active])
+            avoid = None if instead_of is None else instead_of[active]
+            added, gain = self._next_object(images[active], ids[active], avoid)
             keep = gain > self.min_gain
             active = active[keep]
             ids[active] = added[keep]
-            if note:
+            if instead_of is None:
                 self._note(images[active], ids[active])
         return ids
 
-    def _next_object(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+    def _next_object(self, images: Tensor, ids: Tensor, avoid: Tensor | None) -> tuple[Tensor, Tensor]:
         """The best further object of each layout and its gain, (B, L) and (B,)."""
         slots = self._free_slot(ids)
-        chosen = self.atlas.best(self.posterior, images, ids, self.finalists, self.distinct)
+        chosen = self.atlas.best(self.posterior, images, ids, self.finalists, self.distinct, avoid)
         finalists, count = self.atlas.with_boxes(ids, slots, chosen), chosen.shape[1]
         finalists = self.local.refine(images.repeat_interleave(count), finalists.flatten(0, 1),
                                       slots.repeat_interleave(count), self.refine_pairs, self.max_step)
-        best = self.local.classify(images, finalists.view(len(ids), count, -1), slots, self.class_pairs)
+        best = self.local.classify(images, finalists.view(len(ids), count, -1), slots, self.class_pairs,
+                                   self.hypotheses)
         return best, self.local.energy(images, ids) - self.local.energy(images, best)
 
     def _polish(self, images: Tensor, ids: Tensor) -> Tensor:
@@ -128,8 +130,10 @@ class ProposalInverter:
                     continue
                 slots = torch.full((len(has),), slot)
                 where = images[has]
-                moved = self.local.classify(where, ids[has][:, None], slots, self.polish_pairs)
+                moved = self.local.classify(where, ids[has][:, None], slots, self.polish_pairs, self.hypotheses)
+                moved = self.local.lower(where, ids[has], moved)
                 moved = self.local.refine(where, moved, slots, self.posterior.num_pairs, 1)
+                moved = self.local.best_class(where, moved, slots)
                 without = remove(self.posterior, moved, slots)
                 worth = self.local.energy(where, without) - self.local.energy(where, moved)
                 ids[has] = torch.where((worth > self.min_gain)[:, None], moved, without)
@@ -161,6 +165,7 @@ class ProposalInverter:
             if not len(pending):
                 break
             ids[pending] = self._polish(images[pending], ids[pending])
+            self._note(images[pending], ids[pending])
         return ids
 
     def _cost(self, images: Tensor, ids: Tensor) -> Tensor:
@@ -170,7 +175,8 @@ class ProposalInverter:
     def _regrown(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Layouts with one object taken out and up to two looked for anew, and whose they are, (M,), (M, L)."""
         which, slots = self.vocabulary.is_present(ids).nonzero(as_tuple=True)
-        return which, self._grow(images[which], remove(self.posterior, ids[which], slots), 2, note=False)
+        boxes = corners_to_steps(self.vocabulary.objects(ids)[which, slots, 1:], self.vocabulary.grid)
+        return which, self._grow(images[which], remove(self.posterior, ids[which], slots), 2, instead_of=boxes)
 
     def _merged(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Layouts with two overlapping objects replaced by one that covers both, and whose they are, (M,), (M, L)."""
@@ -187,4 +193,4 @@ class ProposalInverter:
         merged = put(remove(self.posterior, ids[which], second), first, unknown,
                      steps_to_corners(union[which, first, second], self.vocabulary.grid), self.vocabulary)
         merged = self.local.refine(images[which], merged, first, self.refine_pairs, self.max_step)
-        return which, self.local.classify(images[which], merged[:, None], first, self.class_pairs)
+        return which, self.local.classify(images[which], merged[:, None], first, self.class_pairs, self.hypotheses)

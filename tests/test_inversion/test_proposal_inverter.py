@@ -183,7 +183,6 @@ def test_second_thoughts_never_raise_the_energy():
     assert bool((second.energy <= plain.energy + 1e-7).all()) and bool((second.energy < plain.energy - 0.01).any())
 
 
-@pytest.mark.xfail(reason='_reconsider does not note what it takes unless polishing changes it further')
 def test_the_trace_ends_at_the_answer_of_second_thoughts_too():
     generator = PaintingGenerator()
     layouts = [generator.layout(*scene) for scene in scenes(generator, range(20, 24))]
