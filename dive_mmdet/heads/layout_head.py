@@ -79,7 +79,7 @@ class LayoutHead(BaseModule):
         for buffer, value in ((self.calibration_weight, weight), (self.calibration_bias, bias),
                               (self.feature_mean, mean), (self.feature_std, std)):
             buffer.copy_(value.detach())
-        return float(likelihood())
+        return float(likelihood().detach())
 
     def objects(self, inversion: Inversion, image: int, vocabulary: LayoutVocabulary):
         """Valid objects of one image without duplicates: boxes (k, 4) normalised, labels (k,), features (k, F)."""
