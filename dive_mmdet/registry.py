@@ -8,15 +8,29 @@ from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
-from mmengine.registry import Registry
+from mmengine.registry import Registry, build_from_cfg, build_model_from_cfg
 
 SCOPE = 'dive_mmdet'
 
-MODELS = Registry('model', parent=MMENGINE_MODELS, scope=SCOPE, locations=[
-    'dive_mmdet.diffusion', 'dive_mmdet.inversion', 'dive_mmdet.prior', 'dive_mmdet.heads', 'dive_mmdet.detectors'])
-# `layout_coco` is not imported by `datasets/__init__.py`: tools that only write scenes need not wait for mmdet.
-DATASETS = Registry('dataset', parent=MMENGINE_DATASETS, scope=SCOPE, locations=[
-    'dive_mmdet.datasets', 'dive_mmdet.datasets.layout_coco'])
-TRANSFORMS = Registry('transform', parent=MMENGINE_TRANSFORMS, scope=SCOPE, locations=['dive_mmdet.datasets'])
-HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope=SCOPE, locations=['dive_mmdet.hooks'])
-METRICS = Registry('metric', parent=MMENGINE_METRICS, scope=SCOPE, locations=['dive_mmdet.metrics'])
+
+def _in_own_scope(build):
+    """Unprefixed names are ours whatever framework runs: its default scope would hide our own parts from us."""
+    def build_here(cfg, registry, *args, **kwargs):
+        if isinstance(cfg, dict) and '_scope_' not in cfg:
+            cfg = cfg.copy()
+            cfg['_scope_'] = SCOPE
+        return build(cfg, registry, *args, **kwargs)
+    return build_here
+
+
+def _registry(name: str, parent: Registry, *floors: str, build=build_from_cfg) -> Registry:
+    return Registry(name, build_func=_in_own_scope(build), parent=parent, scope=SCOPE,
+                    locations=[f'{SCOPE}.{floor}' for floor in floors])
+
+
+MODELS = _registry('model', MMENGINE_MODELS, 'diffusion', 'inversion', 'prior', 'heads', 'detectors',
+                   build=build_model_from_cfg)
+DATASETS = _registry('dataset', MMENGINE_DATASETS, 'datasets')
+TRANSFORMS = _registry('transform', MMENGINE_TRANSFORMS, 'datasets')
+HOOKS = _registry('hook', MMENGINE_HOOKS, 'hooks')
+METRICS = _registry('metric', MMENGINE_METRICS, 'metrics')
