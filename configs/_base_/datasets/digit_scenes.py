@@ -27,7 +27,8 @@ train_dataloader = dict(
 val_dataloader = dict(
     batch_size=50, num_workers=0, persistent_workers=False, drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='CocoDataset', data_root=data_root, ann_file='val.json', data_prefix=dict(img='val/'),
+    dataset=dict(type='dive_mmdet.LayoutCocoDataset', num_classes=num_classes, data_root=data_root,
+                 ann_file='val.json', data_prefix=dict(img='val/'),
                  metainfo=dict(classes=classes), test_mode=True, pipeline=test_pipeline))
 test_dataloader = val_dataloader
 val_evaluator = dict(type='CocoMetric', ann_file=data_root + 'val.json', metric='bbox')
