@@ -1,4 +1,4 @@
-"""Train everything that the demo ships, from nothing: generator, prior, calibration, baseline.
+"""Train everything that the demo ships, from nothing: generator (in two trainings), prior, calibration, baseline.
 
     python tools/train_demo.py [--out weights]
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 GENERATOR = 'configs/generator/layout_patch-transformer_digit-scenes.py'
+REFINEMENT = 'configs/generator/layout_patch-transformer_digit-scenes_refine.py'
 PRIOR = 'configs/prior/layout-prior_digit-scenes.py'
 DIVE = 'configs/dive/dive_proposal_digit-scenes.py'
 BASELINE = 'configs/faster_rcnn/faster-rcnn_r18_digit-scenes.py'
@@ -46,7 +47,10 @@ def main() -> None:
     os.chdir(ROOT)
     run('tools/dataset_converters/make_digit_scenes.py')
     generator = args.work_dir / 'generator.pth'
-    run('tools/misc/publish_weights.py', train(GENERATOR, args.work_dir / 'generator'), generator)
+    coarse = args.work_dir / 'generator_coarse.pth'
+    run('tools/misc/publish_weights.py', train(GENERATOR, args.work_dir / 'generator_coarse'), coarse)
+    refined = train(REFINEMENT, args.work_dir / 'generator', f'load_from={coarse}')
+    run('tools/misc/publish_weights.py', refined, generator)
     prior = train(PRIOR, args.work_dir / 'prior', f'model.generator={generator}')
     dive = args.out / 'dive_digit_scenes.pth'
     run('tools/misc/assemble.py', DIVE, dive, '--generator', generator, '--prior', prior, '--half')

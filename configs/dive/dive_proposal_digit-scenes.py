@@ -10,9 +10,9 @@ inversion_hook = dict(
         sides=[0.25, 0.34, 0.44],  # longer sides of the first boxes, as parts of the image's side
         aspects=[1.0, 0.6, 0.3],  # width over height
         max_side=0.5,
-        min_gain=0.005),  # energy that an object must be worth
-    # Middle noise: higher prefers overlapping boxes to true ones, lower forgets the class (docs/design.md).
-    objective=dict(num_pairs=4, low=100, high=500, space='v_prediction'))
+        min_gain=0.0005),  # energy that an object must be worth
+    # Without the lowest and the highest noise: the one forgets the layout, the other the image (docs/design.md).
+    objective=dict(num_pairs=8, low=200, high=900, space='epsilon'))
 # ---- sometimes changed: the prior ----
 prior_hook = dict(type='dive_mmdet.LayoutPriorHook', prior={{_base_.layout_prior}}, weight=0.0)
 # ---- rarely changed: the model ----

@@ -5,9 +5,6 @@ from torch import Tensor
 from .moves import box_iou, put, steps_to_corners
 from .posterior import Posterior
 
-# Above this IoU a coarse box would be refined into the box that is to be replaced.
-SAME_BOX = 0.5
-
 
 class Atlas:
     """The expectation of the empty layout and what each coarse box of unknown class adds to it.
@@ -42,8 +39,7 @@ class Atlas:
         return put(ids.repeat_interleave(count, dim=0), slots.repeat_interleave(count), unknown, corners,
                    self.vocabulary).view(len(ids), count, -1)
 
-    def best(self, posterior: Posterior, images: Tensor, ids: Tensor, count: int, distinct: float,
-             avoid: Tensor | None = None) -> Tensor:
+    def best(self, posterior: Posterior, images: Tensor, ids: Tensor, count: int, distinct: float) -> Tensor:
         """The boxes that would lower the squared error of the expectation most, if they added what they add alone.
 
         Args:
@@ -51,7 +47,6 @@ class Atlas:
             images, ids: (B,), (B, L) layouts that a box is to be added to; one evaluation each.
             count: F, how many boxes.
             distinct: two of them overlap by at most this IoU.
-            avoid: (B, 4) boxes that are not wanted again.
 
         Returns:
             (B, F) indices of boxes.
@@ -60,8 +55,6 @@ class Atlas:
         residual = (latents - posterior.expectation(ids)).flatten(1)
         posterior.nfe.index_add_(0, images, torch.ones_like(images))
         ranks, picks = (2 * residual @ self.added.T - self.squared).cpu(), []
-        if avoid is not None:
-            ranks[box_iou(avoid[:, None], self.boxes) >= SAME_BOX] = -float('inf')
         for _ in range(min(count, len(self.boxes))):
             pick = ranks.argmax(dim=1)
             picks.append(pick)

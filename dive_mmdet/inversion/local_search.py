@@ -2,7 +2,8 @@
 import torch
 from torch import Tensor
 
-from .moves import SIDE_MOVES, class_moves, move_boxes
+from .evidence import remove
+from .moves import SIDE_MOVES, class_moves, corners_to_steps, move_boxes
 from .posterior import Posterior
 
 
@@ -36,34 +37,67 @@ class LocalSearch:
         for _ in range(self.max_moves):
             if not len(active):
                 break
-            best, lowest = self._best_move(images[active], ids[active], slots[active], steps[active],
-                                           energy[active], num_pairs)
-            better = lowest < energy[active]
+            best, least = self._best_move(images[active], ids[active], slots[active], steps[active],
+                                          energy[active], num_pairs)
+            better = least < energy[active]
             moved = active[better]
-            ids[moved], energy[moved] = best[better], lowest[better]
+            ids[moved], energy[moved] = best[better], least[better]
             steps[active[~better]] //= 2
             active = active[steps[active] > 0]
         return ids
 
-    def classify(self, images: Tensor, boxes: Tensor, slots: Tensor, num_pairs: int, hypotheses: int) -> Tensor:
-        """Give each of several boxes each class, refine the best `hypotheses`, (B, F, L) -> the best one (B, L)."""
-        count = boxes.shape[1]
-        layouts = class_moves(boxes.flatten(0, 1), slots.repeat_interleave(count), self.vocabulary.class_ids,
+    def classify(self, images: Tensor, boxes: Tensor, slots: Tensor, num_pairs: int, hypotheses: int,
+                 area_exponent: float = 0.0) -> Tensor:
+        """Give each of several boxes each class, refine the best `hypotheses` and take the best.
+
+        Args:
+            images, slots: (B,).
+            boxes: (B, F, L) layouts that differ in the slot's box.
+            num_pairs: on which classes are compared and boxes moved; the whole bank decides at the end.
+            hypotheses: classified boxes refined for each image.
+            area_exponent: the best has the most gain over area to this power; 0 means the lowest energy.
+
+        Returns:
+            (B, L).
+        """
+        if not len(images):
+            return boxes[:, 0]
+        layouts = class_moves(boxes.flatten(0, 1), slots.repeat_interleave(boxes.shape[1]), self.vocabulary.class_ids,
                               self.vocabulary).view(len(images), -1, boxes.shape[2])
-        energies = self.energies(images, layouts, num_pairs)
-        top = energies.topk(min(hypotheses, energies.shape[1]), dim=1, largest=False).indices
-        several = layouts.gather(1, top[..., None].expand(-1, -1, layouts.shape[2]))
+        cost = self._cost(images, layouts, slots, num_pairs, area_exponent)
+        several = lowest(layouts, cost, hypotheses)
         count = several.shape[1]
         where = images.repeat_interleave(count)
         several = self.refine(where, several.flatten(0, 1), slots.repeat_interleave(count), num_pairs, 2)
-        best = self.energy(where, several).view(-1, count).argmin(dim=1)
-        return several.view(len(images), count, -1)[torch.arange(len(images)), best]
+        several = several.view(len(images), count, -1)
+        best = self._cost(images, several, slots, self.posterior.num_pairs, area_exponent).argmin(dim=1)
+        return several[torch.arange(len(images)), best]
 
-    def best_class(self, images: Tensor, ids: Tensor, slots: Tensor) -> Tensor:
-        """Give one object of each layout the class of the lowest energy on the whole bank, (B, L) -> (B, L)."""
-        layouts = class_moves(ids, slots, self.vocabulary.class_ids, self.vocabulary)
-        best = self.energies(images, layouts, self.posterior.num_pairs).argmin(dim=1)
-        return layouts[torch.arange(len(ids)), best]
+    def race(self, images: Tensor, layouts: Tensor, num_pairs: int, finalists: int) -> tuple[Tensor, Tensor]:
+        """The best of several layouts: few pairs choose finalists, the whole bank decides.
+
+        Args:
+            images, layouts: (B,), (B, M, L).
+            num_pairs: of the first heat.
+            finalists: layouts of each image that the whole bank sees.
+
+        Returns:
+            layouts (B, L) and their energies on the whole bank (B,).
+        """
+        several = lowest(layouts, self.energies(images, layouts, num_pairs), finalists)
+        energy, best = self.energies(images, several, self.posterior.num_pairs).min(dim=1)
+        return several[torch.arange(len(images)), best], energy
+
+    def _cost(self, images: Tensor, layouts: Tensor, slots: Tensor, num_pairs: int, area_exponent: float) -> Tensor:
+        """Energies, or minus what one object gains over its area to a power, (B,), (B, M, L) -> (B, M)."""
+        energies = self.energies(images, layouts, num_pairs)
+        if not area_exponent:
+            return energies
+        gain = self.energy(images, remove(self.posterior, layouts[:, 0], slots), num_pairs)[:, None] - energies
+        corners = self.vocabulary.objects(layouts)[torch.arange(len(images)), :, slots, 1:]
+        boxes = corners_to_steps(corners, self.vocabulary.grid)
+        area = (boxes[..., 2:] - boxes[..., :2]).prod(dim=-1).float()
+        return -torch.where(gain > 0, gain / area ** area_exponent, gain)
 
     def lower(self, images: Tensor, ids: Tensor, others: Tensor) -> Tensor:
         """Of two layouts the one of the lower energy on the whole bank, the first where they are equal."""
@@ -76,8 +110,8 @@ class LocalSearch:
         moves = SIDE_MOVES * steps[:, None, None]                                     # (B, 8, 4)
         layouts, valid = move_boxes(ids, slots, moves, self.vocabulary, self.bounds)
         energies = self.energies(images, layouts, num_pairs).masked_fill(~valid, float('inf'))
-        lowest, way = energies.view(-1, 4, 2).min(dim=2)                              # of each side
-        helpful = lowest < energy[:, None]
+        least, way = energies.view(-1, 4, 2).min(dim=2)                               # of each side
+        helpful = least < energy[:, None]
         together = (moves.view(-1, 4, 2, 4).gather(2, way[:, :, None, None].expand(-1, -1, 1, 4))[:, :, 0]
                     * helpful[..., None]).sum(dim=1, keepdim=True)
         joint, joint_valid = move_boxes(ids, slots, together, self.vocabulary, self.bounds)
@@ -85,5 +119,11 @@ class LocalSearch:
         joint_energy = torch.full_like(energy, float('inf'))
         joint_energy[several] = self.energy(images[several], joint[several, 0], num_pairs)
         layouts = torch.cat([layouts, joint], dim=1)
-        lowest, best = torch.cat([energies, joint_energy[:, None]], dim=1).min(dim=1)
-        return layouts[torch.arange(len(ids)), best], lowest
+        least, best = torch.cat([energies, joint_energy[:, None]], dim=1).min(dim=1)
+        return layouts[torch.arange(len(ids)), best], least
+
+
+def lowest(layouts: Tensor, cost: Tensor, count: int) -> Tensor:
+    """The `count` layouts of the lowest cost, (B, M, L), (B, M) -> (B, count, L)."""
+    top = cost.topk(min(count, cost.shape[1]), dim=1, largest=False).indices
+    return layouts.gather(1, top[..., None].expand(-1, -1, layouts.shape[2]))

@@ -98,3 +98,26 @@ def box_iou(a: Tensor, b: Tensor) -> Tensor:
     shared = extent.prod(dim=-1).float()
     area = [(box[..., 2:] - box[..., :2]).prod(dim=-1).float() for box in (a, b)]
     return shared / (area[0] + area[1] - shared).clamp(min=1)
+
+
+def split_boxes(boxes: Tensor, bounds: tuple[int, int]) -> Tensor:
+    """Ways to share a box between two objects: side by side, one above the other, and at opposite corners.
+
+    Args:
+        boxes: (B, 4) grid coordinates x0, y0, x1, y1, with sides of at least the shortest allowed.
+        bounds: shortest and longest side of a part in grid steps.
+
+    Returns:
+        (B, S, 2, 4), S = 8.
+    """
+    ways = []
+    for cut in (1 / 3, 1 / 2, 2 / 3):
+        ways += [[(0, 0, cut, 1), (cut, 0, 1, 1)], [(0, 0, 1, cut), (0, cut, 1, 1)]]
+    ways += [[(0, 0, 0.5, 0.5), (0.5, 0.5, 1, 1)], [(0.5, 0, 1, 0.5), (0, 0.5, 0.5, 1)]]
+    ways = torch.tensor(ways)                                                         # (S, 2, 4)
+    origin, extent = boxes[:, None, None, :2], boxes[:, None, None, 2:] - boxes[:, None, None, :2]
+    low, high = ((origin + (corner * extent).round()).long() for corner in (ways[..., :2], ways[..., 2:]))
+    # The end that touches the box stays; where both do, the far one moves.
+    side = (high - low).clamp(*bounds)
+    low = torch.where((high == origin + extent) & (low > origin), high - side, low)
+    return torch.cat([low, low + side], dim=-1)

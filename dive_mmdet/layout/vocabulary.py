@@ -110,6 +110,11 @@ class LayoutVocabulary:
         """Which objects exist: the class slot alone decides, (..., L) -> (..., K) bool."""
         return self.objects(ids)[..., CLASS] != self.none
 
+    def free_slot(self, ids: Tensor) -> Tensor:
+        """First absent object, (..., L) -> (...); K where all are present."""
+        present = self.is_present(ids)
+        return torch.where(present.all(dim=-1), self.num_objects, present.int().argmin(dim=-1))
+
     def empty(self) -> Tensor:
         """The layout without objects, (L,); a crop is the whole image."""
         ids = torch.full((self.length,), self.none)

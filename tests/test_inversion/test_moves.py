@@ -8,6 +8,7 @@ from dive_mmdet.inversion.moves import (
     coarse_boxes,
     corners_to_steps,
     move_boxes,
+    split_boxes,
     steps_to_corners,
 )
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
@@ -112,3 +113,15 @@ def test_a_class_changes_and_all_else_stays():
     candidates = VOCABULARY.class_ids[torch.tensor([[2, 1], [0, 2]])]
     own = class_moves(ids, torch.tensor([0, 0]), candidates, VOCABULARY)
     assert torch.equal(own[:, :, 0], candidates)
+
+
+def test_parts_of_a_box_cover_it_and_keep_to_the_bounds():
+    boxes = torch.tensor([[2, 4, 14, 16], [0, 0, 4, 30], [5, 5, 45, 45], [60, 60, 64, 64]])
+    parts = split_boxes(boxes, (4, 32))
+    assert parts.shape == (4, 8, 2, 4)
+    sides = parts[..., 2:] - parts[..., :2]
+    assert int(sides.min()) >= 4 and int(sides.max()) <= 32
+    assert bool((parts[..., :2] >= boxes[:, None, None, :2]).all())
+    assert bool((parts[..., 2:] <= boxes[:, None, None, 2:]).all())
+    assert parts[0, 2:4].tolist() == [[[2, 4, 8, 16], [8, 4, 14, 16]], [[2, 4, 14, 10], [2, 10, 14, 16]]]
+    assert parts[0, 6].tolist() == [[2, 4, 8, 10], [8, 10, 14, 16]]
