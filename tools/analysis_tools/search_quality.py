@@ -32,6 +32,13 @@ def pair_energies(likelihood: Likelihood, latents: torch.Tensor, rows: torch.Ten
     return torch.stack(errors)
 
 
+def annotations_before_resize(dataset_cfg):
+    """A test data set whose boxes are resized with the image, as layouts in the generator's image must be."""
+    first = ('LoadImageFromFile', 'LoadAnnotations')
+    dataset_cfg.pipeline.sort(key=lambda step: first.index(step.type) if step.type in first else 2)
+    return dataset_cfg
+
+
 def summarise(found: torch.Tensor, true: torch.Tensor, empty: torch.Tensor) -> dict[str, float]:
     """Rates in percent from energies (N, P) on a fresh bank.
 
@@ -62,12 +69,10 @@ def main() -> None:
     config = Config.fromfile(args.config)
     if args.ann_file:
         config.test_dataloader.dataset.ann_file = args.ann_file
-    # Test pipelines resize images alone; layouts lie in the generator's image, so boxes must be resized with it.
-    first = ('LoadImageFromFile', 'LoadAnnotations')
-    config.test_dataloader.dataset.pipeline.sort(key=lambda step: first.index(step.type) if step.type in first else 2)
+    dataset_cfg = annotations_before_resize(config.test_dataloader.dataset)
     model = init_detector(config, args.checkpoint, device='cpu')
     with DefaultScope.overwrite_default_scope('mmdet'):
-        dataset = DATASETS.build(config.test_dataloader.dataset)
+        dataset = DATASETS.build(dataset_cfg)
     batch = model.data_preprocessor(pseudo_collate([dataset[index] for index in range(args.count)]))
     samples = batch['data_samples']
     found = torch.tensor([json.loads((args.records / f'{sample.img_id:012d}.json').read_text())['inversion']['ids']

@@ -1,0 +1,145 @@
+"""Does a generator listen to its layout, and at which noise? True layouts against wrong ones, timestep by timestep.
+
+    python tools/analysis_tools/check_generator.py CONFIG CHECKPOINT [--ann-file calib.json --img-prefix calib/] \
+        [--count 50] [--pairs 20] [--out work_dirs/check_generator]
+
+CONFIG is a DIVE config. Wrong layouts: empty, another image's (shuffled), one label swapped, the label swapped for the
+best of all others (any_label), one box shifted by 1/16 of the image, one side of a box moved by 1/32. Prints, and
+writes to OUT.json and OUT.png, the percentage of wrong layouts whose energy is above the true one's: at each timestep
+of the bank alone, and for weightings and ranges over t. Choose an objective on training scenes.
+"""
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from mmdet.apis import init_detector
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS, DefaultScope
+from search_quality import annotations_before_resize, pair_energies
+
+from dive_mmdet.detectors.ground_truth import true_layouts
+from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
+from dive_mmdet.inversion import Likelihood
+from dive_mmdet.inversion.moves import class_moves, move_boxes
+from dive_mmdet.layout.corruptions import shift_one_box, swap_one_label
+from dive_mmdet.layout.vocabulary import CLASS
+
+RANGES = ((0.0, 1.0), (0.1, 0.5), (0.2, 0.7), (0.2, 0.9), (0.5, 1.0))  # parts of the schedule's steps
+
+
+def wrong_layouts(ids: torch.Tensor, other: torch.Tensor, tokenizer, seed: int) -> list[tuple[str, int, torch.Tensor]]:
+    """Wrong layouts of one image as (kind, group, ids); of a group the one of the lowest energy counts."""
+    vocabulary, generator = tokenizer.vocabulary, torch.Generator().manual_seed(seed)
+    wrong = [('empty', 0, vocabulary.empty()), ('shuffled', 0, other)]
+    slots = vocabulary.is_present(ids).nonzero()[:, 0]
+    for slot in slots:
+        if vocabulary.num_class_ids > 1:
+            own = vocabulary.objects(ids)[slot, CLASS]
+            others = vocabulary.class_ids[vocabulary.class_ids != own]
+            every = class_moves(ids[None], slot[None], others, vocabulary)[0]
+            wrong += [('any_label', int(slot), row) for row in every]
+        step = max(1, round((vocabulary.grid - 1) / 32))
+        moves = torch.zeros(1, 1, 4, dtype=torch.long)
+        moves[0, 0, int(torch.randint(4, (1,), generator=generator))] = step
+        moved, valid = move_boxes(ids[None], slot[None], moves, vocabulary, (1, vocabulary.grid))
+        wrong += [('side', int(slot), moved[0, 0])] if bool(valid) else []
+    if len(slots):
+        wrong.append(('shifted', 0, shift_one_box(ids, tokenizer, generator, 1 / 16)))
+        if vocabulary.num_classes > 1:
+            wrong.append(('swapped', 0, swap_one_label(ids, tokenizer, generator)))
+    return wrong
+
+
+def beaten(true: torch.Tensor, wrong: list[tuple[int, str, int]], energies: torch.Tensor, weight: torch.Tensor) -> dict:
+    """Percentages of groups of wrong layouts that are all above the true one; (N, P), (M, P), (P,)."""
+    own, lowest = (true * weight).mean(dim=1), {}
+    for (image, kind, group), energy in zip(wrong, (energies * weight).mean(dim=1).tolist()):
+        key = (kind, image, group)
+        lowest[key] = min(energy, lowest.get(key, float('inf')))
+    rates = {}
+    for (kind, image, _), energy in lowest.items():
+        rates.setdefault(kind, []).append(float(own[image] < energy))
+    return {kind: 100 * sum(values) / len(values) for kind, values in sorted(rates.items())}
+
+
+def tables(true, wrong, energies, likelihood, generator) -> tuple[dict, dict]:
+    """Rates by timestep, and by weighting and range, from errors of epsilon."""
+    timesteps, steps = likelihood.bank.timesteps.cpu(), generator.schedule.num_steps
+    by_timestep = {int(timesteps[pair]): beaten(true, wrong, energies, torch.eye(len(timesteps))[pair])
+                   for pair in timesteps.argsort().tolist()}
+    by_weighting = {}
+    for space in PREDICTION_TYPES:
+        weight = generator.schedule.error_weight(timesteps, space)
+        for low, high in RANGES:
+            inside = ((timesteps >= low * steps) & (timesteps < high * steps)).float()
+            by_weighting[f'{space} [{low * steps:.0f}, {high * steps:.0f})'] = beaten(true, wrong, energies,
+                                                                                      weight * inside)
+    return by_timestep, by_weighting
+
+
+def show(title: str, rows: dict[str, dict[str, float]]) -> None:
+    """Print rates as a table."""
+    kinds = sorted({kind for row in rows.values() for kind in row})
+    print('  '.join([f'{title:26s}', *(f'{kind:>9s}' for kind in kinds)]))
+    for name, row in rows.items():
+        print('  '.join([f'{name!s:26s}', *(f'{row[kind]:9.1f}' for kind in kinds)]))
+
+
+def plot(by_timestep: dict[int, dict[str, float]], path: Path) -> None:
+    """Rates over t."""
+    import matplotlib
+    matplotlib.use('Agg')
+    from matplotlib import pyplot
+    figure, axes = pyplot.subplots(figsize=(6, 4))
+    for kind in next(iter(by_timestep.values())):
+        axes.plot(list(by_timestep), [row[kind] for row in by_timestep.values()], label=kind)
+    axes.set_xlabel('timestep')
+    axes.set_ylabel('wrong layouts above the true one, %')
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config')
+    parser.add_argument('checkpoint')
+    parser.add_argument('--ann-file', default=None, help="relative to the data root, instead of the config's")
+    parser.add_argument('--img-prefix', default=None, help="relative to the data root, instead of the config's")
+    parser.add_argument('--count', type=int, default=50)
+    parser.add_argument('--pairs', type=int, default=20)
+    parser.add_argument('--seed', type=int, default=20260)
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/check_generator'))
+    args = parser.parse_args()
+    config = Config.fromfile(args.config)
+    dataset_cfg = annotations_before_resize(config.test_dataloader.dataset)
+    dataset_cfg.ann_file = args.ann_file or dataset_cfg.ann_file
+    if args.img_prefix:
+        dataset_cfg.data_prefix.img = args.img_prefix
+    model = init_detector(config, args.checkpoint, device='cpu')
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        dataset = DATASETS.build(dataset_cfg)
+    batch = model.data_preprocessor(pseudo_collate([dataset[index] for index in range(min(args.count, len(dataset)))]))
+    generator = model.backbone
+    latents, ids = generator.encode(batch['inputs']), true_layouts(batch['data_samples'], generator.tokenizer)
+    wrong = [(image, *item) for image, row in enumerate(ids)
+             for item in wrong_layouts(row, ids[image - 1], generator.tokenizer, args.seed + image)]
+    likelihood = Likelihood(generator, num_pairs=args.pairs, seed=args.seed)
+    evaluations = args.pairs * (len(ids) + len(wrong))
+    print(f'{len(ids)} images, {len(wrong)} wrong layouts, {evaluations} evaluations', flush=True)
+    true = pair_energies(likelihood, latents, generator.embed(ids))
+    energies = pair_energies(likelihood, latents[[item[0] for item in wrong]],
+                             generator.embed(torch.stack([item[3] for item in wrong])))
+    by_timestep, by_weighting = tables(true, [item[:3] for item in wrong], energies, likelihood, generator)
+    show('timestep', by_timestep)
+    show('weighting, timesteps', by_weighting)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.with_suffix('.json').write_text(json.dumps(dict(by_timestep=by_timestep, by_weighting=by_weighting),
+                                                        indent=2) + '\n')
+    plot(by_timestep, args.out.with_suffix('.png'))
+
+
+if __name__ == '__main__':
+    main()
