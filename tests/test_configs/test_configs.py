@@ -7,7 +7,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 ROOT = Path(__file__).resolve().parents[2]
 # What needs weights of the user's own is built in test_your_own_data.py.
-CONFIGS = sorted(path for path in (ROOT / 'configs').glob('*/*.py')
+CONFIGS = sorted(path for path in (ROOT / 'configs').rglob('*.py')
                  if '_base_' not in path.parts and path != ROOT / 'configs/your_own_data/prior.py')
 NEEDS_WEIGHTS = 'prior'
 
@@ -42,3 +42,23 @@ def test_detector_and_generator_configs_share_one_generator():
     generator = Config.fromfile(ROOT / 'configs/generator/layout_patch-transformer_digit-scenes.py')
     assert dive.model.backbone == generator.model.backbone
     assert dive.model.hooks == dive.custom_hooks
+
+
+@pytest.mark.parametrize('path', [path for path in CONFIGS if 'dive' in path.parts[-3:-1]],
+                         ids=lambda path: path.stem)
+def test_interfaces_without_hooks_read_the_same_hooks(path):
+    config = Config.fromfile(path)
+    assert config.model.hooks == config.custom_hooks
+    assert [hook.type for hook in config.custom_hooks] == ['dive_mmdet.InversionHook', 'dive_mmdet.LayoutPriorHook']
+
+
+@pytest.mark.parametrize('path', [path for path in CONFIGS if path.parent.name == 'ablations'],
+                         ids=lambda path: path.stem)
+def test_an_ablation_changes_the_search_and_nothing_else(path):
+    ablation, base = (Config.fromfile(file) for file in (path, ROOT / 'configs/dive/dive_proposal_digit-scenes.py'))
+    assert ablation.custom_hooks != base.custom_hooks
+    for config in (ablation, base):
+        config.model.pop('hooks')
+        for name in ('custom_hooks', 'inversion_hook', 'prior_hook'):
+            config.pop(name)
+    assert ablation.to_dict() == base.to_dict()

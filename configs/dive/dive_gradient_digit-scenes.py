@@ -1,0 +1,9 @@
+# The published inversion on the digit scenes: AdamW on a continuous condition, epsilon at all timesteps alike.
+_base_ = ['./dive_proposal_digit-scenes.py']
+
+inversion_hook = dict(
+    type='dive_mmdet.InversionHook',
+    inverter=dict(type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=4, lr=1e-2),
+    objective=dict(num_pairs=16, low=0, high=1000, space='epsilon'))
+custom_hooks = [inversion_hook, {{_base_.prior_hook}}]
+model = dict(hooks=custom_hooks)

@@ -1,0 +1,125 @@
+"""The tools that judge a run: against pycocotools' own figures and against energies whose answer is known."""
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope='module', autouse=True)
+def tools_on_path():
+    sys.path.insert(0, str(ROOT / 'tools/analysis_tools'))
+    yield
+    sys.path.remove(str(ROOT / 'tools/analysis_tools'))
+
+
+def write_records(folder, boxes_of, scores_of, labels_of):
+    folder.mkdir()
+    for image in boxes_of:
+        (folder / f'{image:012d}.json').write_text(json.dumps(dict(
+            img_id=image, bboxes=boxes_of[image], scores=scores_of[image], labels=labels_of[image])))
+    return folder
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """Annotations of 6 images, and records that find some of them, more or less exactly."""
+    rng = np.random.default_rng(0)
+    images = [dict(id=index, file_name=f'{index}.png', width=64, height=64) for index in range(6)]
+    annotations, boxes, scores, labels = [], {}, {}, {}
+    for image in range(6):
+        boxes[image], scores[image], labels[image] = [], [], []
+        for which in range(3):
+            x, y, w, h = 20 * which, *rng.integers(0, 20, 1).tolist(), *rng.integers(12, 20, 2).tolist()
+            label = int(rng.integers(2))
+            annotations.append(dict(id=len(annotations) + 1, image_id=image, category_id=5 + label, iscrowd=0,
+                                    bbox=[x, y, w, h], area=w * h))
+            slip = int(rng.integers(4))
+            boxes[image].append([x + slip, y, x + w + slip, y + h])
+            scores[image].append(float(rng.uniform()))
+            labels[image].append(label if rng.uniform() < 0.8 else 1 - label)
+    truth = tmp_path / 'truth.json'
+    truth.write_text(json.dumps(dict(images=images, annotations=annotations,
+                                     categories=[dict(id=5, name='a'), dict(id=6, name='b')])))
+    return truth, write_records(tmp_path / 'records', boxes, scores, labels)
+
+
+def test_compare_measures_what_pycocotools_measures(judged):
+    import compare
+    coco = COCO(str(judged[0]))
+    found = compare.evaluated(coco, judged[1])
+    detections = [dict(image_id=record['img_id'], category_id=5 + label, score=score,
+                       bbox=[box[0], box[1], box[2] - box[0], box[3] - box[1]])
+                  for record in (json.loads(path.read_text()) for path in sorted(judged[1].glob('*.json')))
+                  for box, score, label in zip(record['bboxes'], record['scores'], record['labels'])]
+    own = COCOeval(coco, coco.loadRes(detections), 'bbox')
+    own.evaluate()
+    own.accumulate()
+    own.summarize()
+    matches = np.array(found.evalImgs, dtype=object).reshape(2, len(found.params.areaRng), 6)
+    assert 0.1 < own.stats[0] < 0.9
+    assert compare.mean_average_precision(found, matches, np.arange(6)) == pytest.approx(own.stats[0], abs=1e-12)
+    # An image that is drawn often counts often: all images twice change nothing, one image alone does.
+    doubled = np.repeat(np.arange(6), 2)
+    assert compare.mean_average_precision(found, matches, doubled) == pytest.approx(own.stats[0], abs=0.02)
+    assert compare.mean_average_precision(found, matches, np.zeros(6, int)) != pytest.approx(own.stats[0], abs=1e-3)
+
+
+def test_a_run_compared_with_itself_has_the_ratio_one(judged, monkeypatch, capsys):
+    import compare
+    monkeypatch.setattr(sys, 'argv', ['compare.py', *map(str, (judged[0], judged[1], judged[1])), '--resamples', '20'])
+    compare.main()
+    printed = json.loads(capsys.readouterr().out)
+    assert printed['ratio'] == printed['ratio_low'] == printed['ratio_high'] == 1 and printed['images'] == 6
+
+
+def test_search_quality_tells_whose_fault_it_is():
+    import search_quality
+    noise = torch.linspace(-1, 1, 16)[None] * 1e-3
+    true, empty = torch.full((1, 16), 1.0), torch.full((1, 16), 2.0)
+    rows = {name: search_quality.summarise(true + difference + noise, true, empty)
+            for name, difference in dict(worse=0.1, little_worse=2e-4, better=-0.1).items()}
+    assert [rows[name]['search_finds'] for name in rows] == [0, 100, 100]
+    assert [rows[name]['generator_prefers_truth'] for name in rows] == [100, 0, 0]
+    assert [rows[name]['generator_prefers_found'] for name in rows] == [0, 0, 100]
+    assert rows['worse']['mean_excess_of_gap'] == pytest.approx(10, abs=1e-3)
+
+
+def test_a_large_error_bar_does_not_excuse_more_than_the_gap_allows():
+    import search_quality
+    noise = torch.linspace(-10, 10, 16)[None]
+    found = torch.full((1, 16), 1.05) + noise
+    assert search_quality.summarise(found, torch.full((1, 16), 1.0), torch.full((1, 16), 2.0))['search_finds'] == 0
+
+
+def test_wrong_layouts_are_wrong_and_complete():
+    import check_generator
+    tokenizer = LayoutTokenizer(LayoutVocabulary(num_classes=5, num_objects=3, grid=65))
+    ids = tokenizer.encode(torch.tensor([[4, 4, 20, 30], [30, 20, 60, 50]]) / 64, torch.tensor([1, 4]))
+    other = tokenizer.encode(torch.tensor([[1, 1, 9, 9]]) / 64, torch.tensor([0]))
+    wrong = check_generator.wrong_layouts(ids, other, tokenizer, seed=3)
+    kinds = [kind for kind, _, _ in wrong]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == dict(
+        empty=1, shuffled=1, any_label=8, side=2, shifted=1, swapped=1)
+    assert not any(torch.equal(row, ids) for _, _, row in wrong)
+    assert len({tuple(row.tolist()) for kind, _, row in wrong if kind == 'any_label'}) == 8
+
+
+def test_of_a_group_the_best_wrong_layout_counts():
+    import check_generator
+    true = torch.tensor([[1.0, 3.0], [1.0, 1.0]])
+    wrong = [(0, 'any_label', 0), (0, 'any_label', 0), (1, 'any_label', 0), (1, 'empty', 0)]
+    energies = torch.tensor([[2.0, 3.0], [0.5, 9.0], [2.0, 2.0], [3.0, 0.0]])
+    both = check_generator.beaten(true, wrong, energies, torch.ones(2))
+    first = check_generator.beaten(true, wrong, energies, torch.tensor([1.0, 0.0]))
+    second = check_generator.beaten(true, wrong, energies, torch.tensor([0.0, 1.0]))
+    assert both == dict(any_label=100, empty=100)
+    assert first == dict(any_label=50, empty=100) and second == dict(any_label=50, empty=0)
