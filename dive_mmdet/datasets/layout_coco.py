@@ -1,6 +1,7 @@
 """COCO-format annotations that must fit a generator's vocabulary."""
 import cv2
 from mmdet.datasets import CocoDataset
+from mmengine.fileio import exists
 
 from dive_mmdet.registry import DATASETS
 
@@ -22,6 +23,7 @@ class LayoutCocoDataset(CocoDataset):
         coco: arguments of `CocoDataset`.
 
     Raises:
+        FileNotFoundError: there is no annotation file.
         ValueError: classes that match neither the vocabulary nor the file, an image that has more objects than slots,
             a box outside its image or without area, no image left, or (when it is asked for) an unreadable image.
     """
@@ -36,6 +38,10 @@ class LayoutCocoDataset(CocoDataset):
         if len(classes) != self.num_classes:
             raise ValueError(f'The data set has {len(classes)} classes ({", ".join(classes)}) and the vocabulary '
                              f'{self.num_classes}: set num_classes of the vocabulary to the number of classes.')
+        if not exists(self.ann_file):
+            raise FileNotFoundError(f'There is no annotation file {self.ann_file}: give data_root and ann_file of your '
+                                    'data in the config; the example data sets are written by the programs in '
+                                    'tools/dataset_converters.')
         return super().load_data_list()
 
     def parse_data_info(self, raw_data_info: dict) -> dict:

@@ -72,7 +72,8 @@ class VQFirstStage(KLFirstStage):
     """diffusers' VQModel as the layout models use it: encoding skips the codebook, decoding goes through it.
 
     Args:
-        model, pretrained: as in `KLFirstStage`.
+        model: constructor arguments of `VQModel`, or
+        pretrained: a directory in diffusers' format.
         scale_factor: 1.0 in the layout-to-image release.
     """
     network = VQModel
@@ -86,15 +87,17 @@ class VQFirstStage(KLFirstStage):
 
 
 def load_autoencoder(network: type, model: dict | None, pretrained: str | None) -> nn.Module:
-    """Build a diffusers autoencoder from arguments, or load it from a local directory or file."""
+    """Build a diffusers autoencoder from arguments, or load it from a local directory, or file where diffusers can."""
     if (model is None) == (pretrained is None):
         raise ValueError('A first stage needs either model=dict(...) or pretrained=PATH.')
     if pretrained is None:
         return network(**model)
     path = Path(pretrained)
     if not path.exists():
-        raise FileNotFoundError(f'No first stage at {path}: put a diffusers {network.__name__} directory or a single '
-                                'checkpoint file there.')
+        raise FileNotFoundError(f'No first stage at {path}: put a diffusers {network.__name__} directory there.')
     if path.is_dir():
         return network.from_pretrained(path, torch_dtype=torch.float32, local_files_only=True)
+    if not hasattr(network, 'from_single_file'):
+        raise ValueError(f'{path} is a file, and diffusers reads a {network.__name__} from a directory alone: save it '
+                         'with save_pretrained and give the directory.')
     return network.from_single_file(str(path), torch_dtype=torch.float32)

@@ -53,6 +53,12 @@ def refusal(call, *arguments, **keywords) -> str:
     return sentence
 
 
+def test_a_missing_annotation_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match='There is no annotation file .*elsewhere.json: give data_root and '
+                                                'ann_file of your data in the config; .*dataset_converters'):
+        dataset(write(tmp_path, GOOD), ann_file='elsewhere.json')
+
+
 def test_good_input_is_taken(tmp_path):
     rounded = dict(GOOD, bbox=[-0.4, 0, 40.6, 30.3])
     crowd = dict(GOOD, iscrowd=1, bbox=[0, 0, 90, 90])

@@ -87,3 +87,10 @@ def test_a_missing_path_is_named(tmp_path, stage, name):
 def test_exactly_one_source_of_weights(arguments):
     with pytest.raises(ValueError, match='A first stage needs either model=dict'):
         KLFirstStage(**arguments)
+
+
+def test_a_file_that_diffusers_cannot_read_is_refused(tmp_path):
+    path = tmp_path / 'vq.safetensors'
+    path.write_bytes(b'')
+    with pytest.raises(ValueError, match='a VQModel from a directory alone: save it with save_pretrained'):
+        VQFirstStage(pretrained=str(path))
