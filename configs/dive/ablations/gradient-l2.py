@@ -1,9 +1,7 @@
-# The paper's inversion, l2 projection; the objective of the shipped config.
+# The paper's inversion on the shipped objective: l2 projection.
 _base_ = ['../dive_proposal_digit-scenes.py']
 
-inversion_hook = dict(
-    type='dive_mmdet.InversionHook',
-    inverter=dict(type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=4, lr=1e-2),
-    objective={{_base_.inversion_hook.objective}})
+inversion_hook = dict(_base_.inversion_hook, inverter=dict(
+    type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=4, lr=1e-2))
 custom_hooks = [inversion_hook, {{_base_.prior_hook}}]
 model = dict(hooks=custom_hooks)

@@ -2,10 +2,8 @@
 _base_ = ['../dive_proposal_digit-scenes.py']
 
 inversion_hook = dict(
-    type='dive_mmdet.InversionHook',
-    inverter=dict(
-        type='dive_mmdet.ProposalInverter', sides=[0.25, 0.34, 0.44], aspects=[1.0, 0.6, 0.3], max_side=0.5,
-        min_gain=125 * 0.0005),
+    _base_.inversion_hook,
+    inverter=dict(_base_.inversion_hook.inverter, min_gain=125 * _base_.inversion_hook.inverter.min_gain),
     objective=dict(num_pairs=8, low=200, high=900, space='sample'))
 custom_hooks = [inversion_hook, {{_base_.prior_hook}}]
 model = dict(hooks=custom_hooks)

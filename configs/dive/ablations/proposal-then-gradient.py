@@ -2,11 +2,8 @@
 _base_ = ['../dive_proposal_digit-scenes.py']
 
 inversion_hook = dict(
-    type='dive_mmdet.InversionHook',
-    inverter=dict(
-        type='dive_mmdet.ProposalInverter', sides=[0.25, 0.34, 0.44], aspects=[1.0, 0.6, 0.3], max_side=0.5,
-        min_gain=0.0005, refine=dict(
-            type='dive_mmdet.GradientInverter', loops=5, pairs_per_step=4, lr=1e-2)),
-    objective={{_base_.inversion_hook.objective}})
+    _base_.inversion_hook, inverter=dict(
+        _base_.inversion_hook.inverter, refine=dict(
+            type='dive_mmdet.GradientInverter', loops=5, pairs_per_step=4, lr=1e-2)))
 custom_hooks = [inversion_hook, {{_base_.prior_hook}}]
 model = dict(hooks=custom_hooks)
