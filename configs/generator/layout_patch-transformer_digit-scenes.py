@@ -1,6 +1,7 @@
 # p(image | layout) of the digit scenes: `python tools/train.py` with this file; about 90 minutes on one CPU core.
 _base_ = ['../_base_/default_runtime.py', '../_base_/datasets/digit_scenes.py',
-          '../_base_/models/layout_patch-transformer_64.py']
+          '../_base_/models/layout_patch-transformer_64.py',
+          '../_base_/schedules/generator.py']
 
 model = dict(
     type='GeneratorModel', _scope_='dive_mmdet',
@@ -10,18 +11,12 @@ model = dict(
 
 max_iters = 14000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=1000)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
 train_dataloader = dict(batch_size=32)
 val_dataloader = dict(dataset=dict(indices=200))
 val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01),
-    clip_grad=dict(max_norm=1.0))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=500),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=500, end=max_iters, eta_min=1e-5),

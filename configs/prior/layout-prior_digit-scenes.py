@@ -1,7 +1,8 @@
 # p(layout) of the digit scenes, over the rows of the trained generator's table: `python tools/train.py` with this
 # file; about 5 minutes on one CPU core.
 _base_ = ['../_base_/default_runtime.py', '../_base_/datasets/digit_scenes.py',
-          '../_base_/models/layout_patch-transformer_64.py', '../_base_/models/layout_prior.py']
+          '../_base_/models/layout_patch-transformer_64.py', '../_base_/models/layout_prior.py',
+          '../_base_/schedules/prior.py']
 
 model = dict(
     type='LayoutPriorModel', _scope_='dive_mmdet',
@@ -13,14 +14,10 @@ model = dict(
 # Layouts cost little beside the scenes they come from, so few, large batches of them are made.
 max_iters = 1000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=500)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
 train_dataloader = dict(batch_size=64, dataset=dict(composer=dict(seed=2)))
 val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric', prefix='prior')
 test_evaluator = val_evaluator
 
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01),
-                     clip_grad=dict(max_norm=1.0))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=100, end=max_iters, eta_min=1e-5),

@@ -1,5 +1,6 @@
 # p(image | layout) of your own data: `python tools/train.py` with this file. docs/your_own_data.md goes through it all.
-_base_ = ['../_base_/default_runtime.py', '../_base_/your_own_data.py']
+_base_ = ['../_base_/default_runtime.py', '../_base_/your_own_data.py',
+          '../_base_/schedules/generator.py']
 work_dir = 'work_dirs/your_own_data/generator'
 
 model = dict(
@@ -10,8 +11,6 @@ model = dict(
 
 max_iters = 20000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=1000)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
 # The check compares layouts, so their boxes are resized with the image.
 val_dataloader = dict(dataset=dict(num_objects={{_base_.num_objects}}, max_images=200,
                                    pipeline={{_base_.train_pipeline}}))
@@ -19,10 +18,6 @@ val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, betas=(0.9, 0.99), weight_decay=0.01),
-    clip_grad=dict(max_norm=1.0))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=500),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=500, end=max_iters, eta_min=1e-5),

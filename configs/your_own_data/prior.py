@@ -1,5 +1,6 @@
 # p(layout) of your own data, over the rows of the trained generator's table: `python tools/train.py` with this file.
-_base_ = ['../_base_/default_runtime.py', '../_base_/your_own_data.py']
+_base_ = ['../_base_/default_runtime.py', '../_base_/your_own_data.py',
+          '../_base_/schedules/prior.py']
 work_dir = 'work_dirs/your_own_data/prior'
 
 model = dict(
@@ -11,8 +12,6 @@ model = dict(
 
 max_iters = 2000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=500)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
 train_dataloader = dict(batch_size=64)
 val_dataloader = dict(dataset=dict(num_objects={{_base_.num_objects}}, max_images=200,
                                    pipeline={{_base_.train_pipeline}}))
@@ -20,8 +19,6 @@ val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric', prefix='p
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.01),
-                     clip_grad=dict(max_norm=1.0))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=100, end=max_iters, eta_min=1e-5),
