@@ -9,14 +9,13 @@ so no background of `train` is seen in `val` or `calib`. The same call writes th
 import argparse
 import hashlib
 import importlib.util
-import json
 import sys
 from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
-from whole_files import write
+from coco_files import write_part
 
 PHOTOGRAPHS = ('astronaut.png', 'chelsea.png', 'coffee.png')
 CLASSES = ('disc', 'triangle')
@@ -91,37 +90,20 @@ def paste(image: np.ndarray, rng: np.random.Generator) -> tuple[list[list[int]],
     return boxes, labels
 
 
-def coco(scenes: list[tuple[str, list, list]]) -> dict:
-    """COCO annotations of scenes (file name, boxes, labels); ids of images follow their order."""
-    annotations = []
-    for index, (_, boxes, labels) in enumerate(scenes):
-        for (x0, y0, x1, y1), label in zip(boxes, labels):
-            annotations.append(dict(id=len(annotations) + 1, image_id=index, category_id=label + 1, iscrowd=0,
-                                    bbox=[x0, y0, x1 - x0, y1 - y0], area=(x1 - x0) * (y1 - y0)))
-    images = [dict(id=index, file_name=name, width=WIDTH, height=HEIGHT) for index, (name, *_) in enumerate(scenes)]
-    categories = [dict(id=index, name=name) for index, name in enumerate(CLASSES, start=1)]
-    return dict(images=images, annotations=annotations, categories=categories)
+def compose(strip: tuple[float, float], seed: int, index: int) -> tuple[np.ndarray, list[list[int]], list[int]]:
+    """Scene `index`: image (HEIGHT, WIDTH, 3) BGR, boxes and labels."""
+    rng = np.random.default_rng([seed, index])
+    image = background(strip, rng)
+    return image, *paste(image, rng)
 
 
 def make(out: Path, parts: dict = PARTS, subsets: dict = SUBSETS) -> str:
     """Write everything below `out`; returns a checksum over all files written."""
     digest = hashlib.sha256()
     for name, (strip, seed, count) in parts.items():
-        (out / name).mkdir(parents=True, exist_ok=True)
-        scenes = []
-        for index in range(count):
-            rng = np.random.default_rng([seed, index])
-            image, file_name = background(strip, rng), f'{index:06d}.png'
-            boxes, labels = paste(image, rng)
-            png = cv2.imencode('.png', image)[1].tobytes()
-            write(out / name / file_name, png)
-            digest.update(png)
-            scenes.append((file_name, boxes, labels))
-        files = {name: scenes} | {subset: scenes[:size] for subset, (part, size) in subsets.items() if part == name}
-        for subset, chosen in files.items():
-            text = json.dumps(coco(chosen), indent=0, sort_keys=True).encode()
-            write(out / f'{subset}.json', text)
-            digest.update(text)
+        scenes = (compose(strip, seed, index) for index in range(count))
+        own = {subset: size for subset, (part, size) in subsets.items() if part == name}
+        write_part(out, name, scenes, own, CLASSES, 1, digest)
     return digest.hexdigest()
 
 
