@@ -52,11 +52,15 @@ class Likelihood(nn.Module):
         error = error.mean(dim=(1, 2, 3) if reduce else 1)
         return error * self.weight[pairs].view(-1, *[1] * (error.dim() - 1))
 
-    def energy(self, latents: Tensor, rows: Tensor, batch_size: int = 256) -> Tensor:
-        """Mean over the whole bank, latents (B, c, h, w) and rows (B, L, D) -> (B,), without gradients."""
+    def errors(self, latents: Tensor, rows: Tensor, batch_size: int = 256) -> Tensor:
+        """Errors on every pair, latents (B, c, h, w) and rows (B, L, D) -> (B, P), without gradients."""
         count = len(self.bank)
         with torch.no_grad():
             items = torch.arange(len(latents) * count, device=latents.device)
             errors = [self.pair_errors(latents[part // count], rows[part // count], part % count)
                       for part in items.split(batch_size)]
-        return torch.cat(errors).view(len(latents), count).mean(dim=1)
+        return torch.cat(errors).view(len(latents), count)
+
+    def energy(self, latents: Tensor, rows: Tensor, batch_size: int = 256) -> Tensor:
+        """Mean over the whole bank, latents (B, c, h, w) and rows (B, L, D) -> (B,), without gradients."""
+        return self.errors(latents, rows, batch_size).mean(dim=1)

@@ -13,13 +13,8 @@ import json
 from pathlib import Path
 
 import torch
-from mmdet.apis import init_detector
-from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
-from mmengine.registry import DATASETS, DefaultScope
-from search_quality import annotations_before_resize, pair_energies
+from annotated import add_arguments, configured, load
 
-from dive_mmdet.detectors.ground_truth import true_layouts
 from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
 from dive_mmdet.inversion import Likelihood
 from dive_mmdet.inversion.moves import class_moves, move_boxes
@@ -104,34 +99,22 @@ def plot(by_timestep: dict[int, dict[str, float]], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config')
-    parser.add_argument('checkpoint')
-    parser.add_argument('--ann-file', default=None, help="relative to the data root, instead of the config's")
-    parser.add_argument('--img-prefix', default=None, help="relative to the data root, instead of the config's")
+    add_arguments(parser)
     parser.add_argument('--count', type=int, default=50)
     parser.add_argument('--pairs', type=int, default=20)
     parser.add_argument('--seed', type=int, default=20260)
     parser.add_argument('--out', type=Path, default=Path('work_dirs/check_generator'))
     args = parser.parse_args()
-    config = Config.fromfile(args.config)
-    dataset_cfg = annotations_before_resize(config.test_dataloader.dataset)
-    dataset_cfg.ann_file = args.ann_file or dataset_cfg.ann_file
-    if args.img_prefix:
-        dataset_cfg.data_prefix.img = args.img_prefix
-    model = init_detector(config, args.checkpoint, device='cpu')
-    with DefaultScope.overwrite_default_scope('mmdet'):
-        dataset = DATASETS.build(dataset_cfg)
-    batch = model.data_preprocessor(pseudo_collate([dataset[index] for index in range(min(args.count, len(dataset)))]))
+    model, latents, ids, _ = load(configured(args), args.checkpoint, args.count)
     generator = model.backbone
-    latents, ids = generator.encode(batch['inputs']), true_layouts(batch['data_samples'], generator.tokenizer)
     wrong = [(image, *item) for image, row in enumerate(ids)
              for item in wrong_layouts(row, ids[image - 1], generator.tokenizer, args.seed + image)]
     likelihood = Likelihood(generator, num_pairs=args.pairs, seed=args.seed)
     evaluations = args.pairs * (len(ids) + len(wrong))
     print(f'{len(ids)} images, {len(wrong)} wrong layouts, {evaluations} evaluations', flush=True)
-    true = pair_energies(likelihood, latents, generator.embed(ids))
-    energies = pair_energies(likelihood, latents[[item[0] for item in wrong]],
-                             generator.embed(torch.stack([item[3] for item in wrong])))
+    true = likelihood.errors(latents, generator.embed(ids))
+    energies = likelihood.errors(latents[[item[0] for item in wrong]],
+                                 generator.embed(torch.stack([item[3] for item in wrong])))
     by_timestep, by_weighting = tables(true, [item[:3] for item in wrong], energies, likelihood, generator)
     show('timestep', by_timestep)
     show('weighting, timesteps', by_weighting)

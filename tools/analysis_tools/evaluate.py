@@ -1,7 +1,7 @@
 """Test a config image by image, keeping what is finished, and print its figures as one row.
 
     python tools/analysis_tools/evaluate.py CONFIG CHECKPOINT --out work_dirs/NAME [--ann-file val_60.json] \
-        [--batch-size 10]
+        [--img-prefix val/] [--batch-size 8]
 
 The row is COCO's bbox_mAP, bbox_mAP_50, bbox_mAP_75 and AR, seconds and network evaluations an image (a backward
 counts as two), and images. OUT/report.json holds it with the settings of the search. The same command goes on after an
@@ -14,26 +14,25 @@ import json
 import warnings
 from pathlib import Path
 
-from mmengine.config import Config
+from annotated import add_arguments, configured
 
 from dive_mmdet.engine import evaluate_records, run_images
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config')
-    parser.add_argument('checkpoint')
+    add_arguments(parser)
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--ann-file', default=None, help="relative to the data root, instead of the config's")
     parser.add_argument('--batch-size', type=int, default=None)
     args = parser.parse_args()
     warnings.filterwarnings('ignore')
-    config = Config.fromfile(args.config)
-    ann_file = args.ann_file or config.test_dataloader.dataset.ann_file
-    records = run_images(args.config, args.checkpoint, args.out / 'records', ann_file=ann_file,
-                         batch_size=args.batch_size, show=lambda line: print(f'    {line}', flush=True))
+    config = configured(args)
+    dataset = config.test_dataloader.dataset
+    records = run_images(args.config, args.checkpoint, args.out / 'records', ann_file=dataset.ann_file,
+                         batch_size=args.batch_size, show=lambda line: print(f'    {line}', flush=True),
+                         cfg_options={'test_dataloader.dataset.data_prefix.img': dataset.data_prefix.img})
     with contextlib.redirect_stdout(io.StringIO()):
-        row = evaluate_records(records, str(Path(config.data_root) / ann_file), tuple(config.classes))
+        row = evaluate_records(records, str(Path(dataset.data_root) / dataset.ann_file), tuple(config.classes))
     settings = [dict(hook) for hook in config.get('custom_hooks', [])]
     (args.out / 'report.json').write_text(json.dumps(dict(row, config=args.config, settings=settings), indent=2) + '\n')
     print(f'{Path(args.config).stem}: ' + ', '.join(f'{name} {value:.4g}' for name, value in row.items()))

@@ -1,0 +1,47 @@
+"""Annotated images of a config, with a detector, for tools that compare with the truth."""
+import argparse
+
+import torch
+from mmdet.apis import init_detector
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS, DefaultScope
+
+from dive_mmdet.detectors.ground_truth import true_layouts
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What names a detector and images."""
+    parser.add_argument('config')
+    parser.add_argument('checkpoint')
+    parser.add_argument('--ann-file', default=None, help="relative to the data root, instead of the config's")
+    parser.add_argument('--img-prefix', default=None, help="relative to the data root, instead of the config's")
+
+
+def configured(args: argparse.Namespace) -> Config:
+    """The config with the images that were named."""
+    config = Config.fromfile(args.config)
+    dataset = config.test_dataloader.dataset
+    dataset.ann_file = args.ann_file or dataset.ann_file
+    if args.img_prefix:
+        dataset.data_prefix.img = args.img_prefix
+    return config
+
+
+def load(config: Config, checkpoint: str, count: int) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor, list[int]]:
+    """A detector and the first images of its test data set.
+
+    Returns:
+        model, latents (N, c, h, w), true layouts (N, L), ids of the images.
+    """
+    # Test pipelines resize images alone; layouts lie in the generator's image, so boxes must be resized with it.
+    first = ('LoadImageFromFile', 'LoadAnnotations')
+    dataset_cfg = config.test_dataloader.dataset
+    dataset_cfg.pipeline.sort(key=lambda step: first.index(step.type) if step.type in first else 2)
+    model = init_detector(config, checkpoint, device='cpu')
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        dataset = DATASETS.build(dataset_cfg)
+    batch = model.data_preprocessor(pseudo_collate([dataset[index] for index in range(min(count, len(dataset)))]))
+    samples = batch['data_samples']
+    return (model, model.backbone.encode(batch['inputs']), true_layouts(samples, model.backbone.tokenizer),
+            [sample.img_id for sample in samples])
