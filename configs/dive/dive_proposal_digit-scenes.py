@@ -11,7 +11,7 @@ inversion_hook = dict(
         aspects=[1.0, 0.6, 0.3],  # width over height
         max_side=0.5,
         min_gain=0.0005),  # energy that an object must be worth
-    # Without the lowest and the highest noise: the one forgets the layout, the other the image (docs/design.md).
+    # Without the lowest noise, at which the layout is forgotten, and the highest (docs/results.md, which noise).
     objective=dict(num_pairs=8, low=200, high=900, space='epsilon'))
 # ---- sometimes changed: the prior ----
 prior_hook = dict(type='dive_mmdet.LayoutPriorHook', prior={{_base_.layout_prior}}, weight=0.0)

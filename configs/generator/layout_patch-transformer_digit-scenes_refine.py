@@ -1,8 +1,8 @@
-# Goes on from the weights of layout_patch-transformer_digit-scenes.py at all noise levels alike, with the error of v:
-# the first training hears the layout at high noise, this one measures boxes at low noise. About 30 minutes on one core.
+# Goes on from the last checkpoint of layout_patch-transformer_digit-scenes.py at all timesteps alike with the error of
+# v, since the first training prefers high noise. About 30 minutes on one CPU core.
 _base_ = ['./layout_patch-transformer_digit-scenes.py']
 
-load_from = 'work_dirs/generator/generator.pth'
+load_from = 'work_dirs/layout_patch-transformer_digit-scenes/iter_14000.pth'
 model = dict(backbone=dict(loss_space='v_prediction', timestep_exponent=1.0))
 
 max_iters = 4000
