@@ -1,6 +1,7 @@
 """Plain data that travels between floors."""
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 
@@ -12,21 +13,26 @@ class Inversion:
         ids: (N, L) token ids of the best layout of each image.
         energy: (N,) its energy on the whole bank, likelihood + weight x prior.
         evidence: (N, K) by how much the energy rises when an object is replaced by none; 0 for absent objects.
-        margin: (N, K) by how much it rises when an object's class is replaced by the best other one; 0 for absent
-            objects, infinite with a single class.
+        class_evidence: (N, K, M) the same for an object of each class in its box; 0 for absent objects.
         nfe: (N,) network function evaluations spent on each image; a backward counts as two.
         trace: for each image the course of its search, (nfe, energy, ids) in order of time.
     """
     ids: Tensor
     energy: Tensor
     evidence: Tensor
-    margin: Tensor
+    class_evidence: Tensor
     nfe: Tensor
     trace: list[list[tuple[int, float, list[int]]]] = field(default_factory=list)
 
     def per_image(self) -> list[dict]:
-        """What was found for each image, as plain data: `ids`, `energy`, `evidence`, `margin` and `trace`."""
-        values = zip(self.ids.tolist(), self.energy.tolist(), self.evidence.tolist(), self.margin.tolist())
-        return [dict(ids=ids, energy=energy, evidence=evidence, margin=margin,
-                     trace=self.trace[index] if self.trace else [])
-                for index, (ids, energy, evidence, margin) in enumerate(values)]
+        """What was found for each image, as plain data: `ids`, `energy`, `evidence`, `class_evidence` and `trace`."""
+        names = ('ids', 'energy', 'evidence', 'class_evidence')
+        values = zip(*(getattr(self, name).tolist() for name in names))
+        return [dict(zip(names, found), trace=self.trace[index] if self.trace else [])
+                for index, found in enumerate(values)]
+
+    @classmethod
+    def from_plain(cls, found: dict) -> 'Inversion':
+        """One image's, from what `per_image` wrote."""
+        names = ('ids', 'energy', 'evidence', 'class_evidence')
+        return cls(nfe=torch.zeros(1), trace=[found['trace']], **{name: torch.tensor([found[name]]) for name in names})

@@ -2,14 +2,14 @@
 # v, since the first training prefers high noise. About 30 minutes on one CPU core.
 _base_ = ['./layout_patch-transformer_digit-scenes.py']
 
-load_from = 'work_dirs/layout_patch-transformer_digit-scenes/iter_14000.pth'
+load_from = 'work_dirs/layout_patch-transformer_digit-scenes/iter_24000.pth'
 model = dict(backbone=dict(loss_space='v_prediction', timestep_exponent=1.0))
 
-max_iters = 4000
+max_iters = 14000
 train_cfg = dict(max_iters=max_iters)
 train_dataloader = dict(dataset=dict(composer=dict(seed=7)))
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=100, end=max_iters, eta_min=1e-5),
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=200),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=200, end=max_iters, eta_min=1e-5),
 ]

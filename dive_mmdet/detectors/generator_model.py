@@ -4,6 +4,7 @@ from mmdet.registry import MODELS as MMDET_MODELS
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from dive_mmdet.diffusion.precision import mixed_precision, require_precision
 from dive_mmdet.inversion.likelihood import Likelihood
 from dive_mmdet.layout.corruptions import shift_one_box, swap_one_label
 from dive_mmdet.registry import MODELS
@@ -21,14 +22,16 @@ class GeneratorModel(BaseModel):
     Args:
         backbone: config of the generator.
         listening: arguments of `Likelihood` for the check, and `shift`, by how much a box is moved in image sides.
+        precision: of the matrix products at training, `float32` or `bfloat16`; the check is always in float32.
         data_preprocessor: as in any BaseModel; images must come out in [-1, 1].
         init_cfg: as in any BaseModel.
     """
 
-    def __init__(self, backbone: dict, listening: dict | None = None, data_preprocessor: dict | None = None,
-                 init_cfg: dict | None = None):
+    def __init__(self, backbone: dict, listening: dict | None = None, precision: str = 'float32',
+                 data_preprocessor: dict | None = None, init_cfg: dict | None = None):
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
+        self.precision = require_precision(precision)
         listening = dict(listening or {})
         self.shift = listening.pop('shift', 1 / 16)
         self.likelihood = Likelihood(self.backbone, **listening)
@@ -40,7 +43,8 @@ class GeneratorModel(BaseModel):
             return latents
         ids = true_layouts(data_samples, self.backbone.tokenizer).to(latents.device)
         if mode == 'loss':
-            return dict(loss=self.backbone.loss(latents, ids))
+            with mixed_precision(latents.device, self.precision):
+                return dict(loss=self.backbone.loss(latents, ids))
         energies = self.listening_energies(latents, ids, [sample.get('img_id', 0) for sample in data_samples])
         for sample, values in zip(data_samples, energies):
             sample.set_metainfo(dict(energies=values))

@@ -14,7 +14,7 @@ from .record_store import RecordStore, fingerprint
 
 
 def run_images(config: str, checkpoint: str, out: Path, ann_file: str | None = None, batch_size: int | None = None,
-               cfg_options: dict | None = None, show=print) -> list[dict]:
+               precision: str | None = None, cfg_options: dict | None = None, show=print) -> list[dict]:
     """Predict every image of the test set; images finished by an earlier call are not computed again.
 
     Args:
@@ -23,6 +23,7 @@ def run_images(config: str, checkpoint: str, out: Path, ann_file: str | None = N
         out: folder of the records.
         ann_file: annotation file relative to the data root, instead of the config's.
         batch_size: instead of the config's.
+        precision: of a DIVE objective, `float32` or `bfloat16`, instead of the config's.
         cfg_options: as of the command line.
         show: called with a line of progress.
 
@@ -32,6 +33,9 @@ def run_images(config: str, checkpoint: str, out: Path, ann_file: str | None = N
     """
     cfg = Config.fromfile(config)
     cfg.merge_from_dict(cfg_options or {})
+    for hook in [*cfg.get('custom_hooks', []), *cfg.model.get('hooks', [])] if precision else ():
+        if 'objective' in hook:
+            hook.objective.precision = precision
     key = fingerprint(cfg.pretty_text, checkpoint)
     store = RecordStore(out, key)
     dataset_cfg = cfg.test_dataloader.dataset

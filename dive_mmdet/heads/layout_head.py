@@ -1,9 +1,11 @@
 """Tokens and evidence -> boxes, labels, scores."""
+from dataclasses import dataclass
+
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
-from torch import Tensor, nn
+from torch import Tensor
 
 from dive_mmdet.diffusion.loading import require_all_weights
 from dive_mmdet.layout import LayoutTokenizer
@@ -11,85 +13,122 @@ from dive_mmdet.layout.vocabulary import LayoutVocabulary
 from dive_mmdet.registry import MODELS
 from dive_mmdet.structures import Inversion
 
+from .calibration import fit_choice, fit_logistic
+
+
+@dataclass
+class FoundObjects:
+    """The valid objects of one image.
+
+    Attributes:
+        boxes: (k, 4) normalised.
+        labels: (k,) as found.
+        evidence: (k,) of the found class.
+        class_evidence: (k, M) of every class id.
+    """
+    boxes: Tensor
+    labels: Tensor
+    evidence: Tensor
+    class_evidence: Tensor
+
 
 @MODELS.register_module()
 class LayoutHead(BaseModule):
     """Reads the objects of found layouts; nothing here looks at the image.
 
-    The score is a logistic function of how much an object explains, calibrated on training scenes; its coefficients
-    are buffers and travel with the weights.
+    A score is P(an object is there) x P(class | an object is there). The first is a logistic function of how much the
+    object explains, the second a softmax of how much it would explain as each class; both are calibrated on training
+    scenes, and the coefficients are buffers that travel with the weights.
 
     Args:
-        duplicate_iou: of two objects of the same class that overlap more, the one of less evidence goes.
+        labels_per_object: detections that an object gives: its found label, then the most probable others.
+        duplicate_iou: of two detections of a class that overlap more, the one of the lower score goes.
         init_cfg: as in any BaseModule.
     """
-    num_features = 4
+    num_features, num_class_features = 4, 2
 
-    def __init__(self, duplicate_iou: float = 0.5, init_cfg: dict | None = None):
+    def __init__(self, labels_per_object: int = 3, duplicate_iou: float = 0.5, init_cfg: dict | None = None):
         super().__init__(init_cfg)
-        self.duplicate_iou = duplicate_iou
+        if labels_per_object < 1:
+            raise ValueError(f'An object needs a label: give labels_per_object >= 1, got {labels_per_object}.')
+        self.labels_per_object, self.duplicate_iou = labels_per_object, duplicate_iou
         self.register_buffer('calibration_weight', torch.tensor([1.0, 0.0, 0.0, 0.0]))
         self.register_buffer('calibration_bias', torch.zeros(()))
         self.register_buffer('feature_mean', torch.zeros(self.num_features))
         self.register_buffer('feature_std', torch.ones(self.num_features))
+        self.register_buffer('class_weight', torch.tensor([0.0, 20.0]))
+        self.register_buffer('class_scale', torch.ones(()))
         require_all_weights(self, 'the calibration of the head')
 
     @staticmethod
-    def features(evidence: Tensor, margin: Tensor, boxes: Tensor) -> Tensor:
-        """What the score is made of, (k,), (k,), (k, 4) normalised -> (k, 4).
+    def features(found: FoundObjects) -> Tensor:
+        """What P(an object is there) is made of, (k, 4).
 
-        log evidence, log evidence an area, log class margin, and the margin's share of the evidence.
+        log evidence, log evidence an area, log class margin (evidence of the best class minus that of the next), and
+        the margin's share of the evidence.
         """
-        evidence = evidence.double().clamp(min=1e-8)
-        margin = margin.double().clamp(min=1e-8)
-        area = (boxes[:, 2:] - boxes[:, :2]).double().prod(dim=1).clamp(min=1e-6)
-        margin = torch.minimum(margin, evidence)
+        evidence = found.evidence.double().clamp(min=1e-8)
+        area = (found.boxes[:, 2:] - found.boxes[:, :2]).double().prod(dim=1).clamp(min=1e-6)
+        best = found.class_evidence.double().topk(min(2, found.class_evidence.shape[1]), dim=1).values
+        margin = best[:, 0] - best[:, 1] if best.shape[1] > 1 else evidence
+        margin = torch.minimum(margin.clamp(min=1e-8), evidence)
         return torch.stack([evidence.log(), (evidence / area).log(), margin.log(), margin / evidence], dim=1).float()
 
+    @staticmethod
+    def class_features(found: FoundObjects) -> Tensor:
+        """What P(class | an object is there) is made of, (k, M, 2), not above 0.
+
+        By how much less a class explains than the best one does, in energy and as a share of the evidence.
+        """
+        worse = (found.class_evidence - found.class_evidence.amax(dim=1, keepdim=True)).double()
+        return torch.stack([worse, worse / found.evidence.double().clamp(min=1e-8)[:, None]], dim=2)
+
     def scores(self, features: Tensor) -> Tensor:
-        """Probability that an object is right, (k, F) -> (k,) in (0, 1)."""
+        """Probability that an object is there, (k, F) -> (k,) in [0, 1]."""
         standard = (features - self.feature_mean.cpu()) / self.feature_std.cpu()
         return torch.sigmoid(standard @ self.calibration_weight.cpu() + self.calibration_bias.cpu())
 
-    def calibrate(self, features: Tensor, correct: Tensor, l2: float = 1e-2) -> float:
-        """Fit the logistic function, (n, F) and (n,) bool; returns the mean negative log-likelihood.
+    def class_probabilities(self, class_features: Tensor, num_classes: int) -> Tensor:
+        """P(class | an object is there), (k, M, 2) -> (k, C); the modifiers of a class are summed."""
+        logits = self._scaled(class_features.double()) @ self.class_weight.double().cpu()
+        return logits.softmax(dim=1).unflatten(1, (-1, num_classes)).sum(dim=1).float()
+
+    def calibrate(self, features: Tensor, there: Tensor, class_features: Tensor, labels: Tensor,
+                  l2: float = 1e-2) -> tuple[float, float]:
+        """Fit both probabilities.
+
+        Args:
+            features: (n, F) of found objects.
+            there: (n,) bool, whether an annotated object is at that place.
+            class_features: (m, M, 2) of found objects at the place of an annotated one.
+            labels: (m,) annotated labels of those.
+            l2: weight of the squared coefficients.
+
+        Returns:
+            mean negative log-likelihoods of the two.
 
         Raises:
             ValueError: all objects are right, or all wrong.
         """
-        correct = correct.double()
-        if not 0 < float(correct.mean()) < 1:
-            raise ValueError('Calibration needs right and wrong objects: use more or harder training scenes.')
         mean, std = features.double().mean(dim=0), features.double().std(dim=0).clamp(min=1e-6)
-        standard = (features.double() - mean) / std
-        weight = torch.zeros(self.num_features, dtype=torch.float64, requires_grad=True)
-        bias = torch.zeros((), dtype=torch.float64, requires_grad=True)
-        optimizer = torch.optim.LBFGS([weight, bias], max_iter=200, line_search_fn='strong_wolfe')
-
-        def likelihood():
-            return nn.functional.binary_cross_entropy_with_logits(standard @ weight + bias, correct)
-
-        def closure():
-            optimizer.zero_grad()
-            objective = likelihood() + l2 * weight.square().sum()
-            objective.backward()
-            return objective
-        with torch.enable_grad():
-            optimizer.step(closure)
+        weight, bias, loss = fit_logistic((features.double() - mean) / std, there, l2)
+        scale = class_features[..., 0].abs().mean().clamp(min=1e-12) if len(class_features) else torch.ones(())
+        self.class_scale.copy_(scale)
+        class_weight, class_loss = fit_choice(self._scaled(class_features), labels, l2)
         for buffer, value in ((self.calibration_weight, weight), (self.calibration_bias, bias),
-                              (self.feature_mean, mean), (self.feature_std, std)):
-            buffer.copy_(value.detach())
-        return float(likelihood().detach())
+                              (self.feature_mean, mean), (self.feature_std, std), (self.class_weight, class_weight)):
+            buffer.copy_(value)
+        return loss, class_loss
 
-    def objects(self, inversion: Inversion, image: int, vocabulary: LayoutVocabulary):
-        """Valid objects of one image without duplicates: boxes (k, 4) normalised, labels (k,), features (k, F)."""
-        layout = LayoutTokenizer(vocabulary).decode(inversion.ids[image].cpu())
-        evidence, margin = inversion.evidence[image, layout.slots], inversion.margin[image, layout.slots]
-        corners_exist = (vocabulary.objects(inversion.ids[image].cpu())[layout.slots, 1:] < vocabulary.num_corners)
-        valid = (layout.boxes[:, 2:] > layout.boxes[:, :2]).all(dim=1) & corners_exist.all(dim=1)
-        keep = self._without_duplicates(layout.boxes, layout.labels, evidence, valid.nonzero()[:, 0].tolist())
-        boxes = layout.boxes[keep]
-        return boxes, layout.labels[keep], self.features(evidence[keep], margin[keep], boxes)
+    def objects(self, inversion: Inversion, image: int, vocabulary: LayoutVocabulary) -> FoundObjects:
+        """Objects of one image whose corners exist and span an area."""
+        ids = inversion.ids[image].cpu()
+        layout = LayoutTokenizer(vocabulary).decode(ids)
+        corners_exist = (vocabulary.objects(ids)[layout.slots, 1:] < vocabulary.num_corners).all(dim=1)
+        valid = (layout.boxes[:, 2:] > layout.boxes[:, :2]).all(dim=1) & corners_exist
+        slots = layout.slots[valid]
+        return FoundObjects(layout.boxes[valid], layout.labels[valid], inversion.evidence[image, slots],
+                            inversion.class_evidence[image, slots])
 
     def decode(self, inversion: Inversion, vocabulary: LayoutVocabulary, data_samples: list[DetDataSample],
                rescale: bool = True) -> list[InstanceData]:
@@ -103,20 +142,33 @@ class LayoutHead(BaseModule):
         """
         results = []
         for image, sample in enumerate(data_samples):
-            boxes, labels, features = self.objects(inversion, image, vocabulary)
+            found = self.objects(inversion, image, vocabulary)
+            which, labels, scores = self._detections(found, vocabulary.num_classes)
             height, width = (sample.ori_shape if rescale else sample.img_shape)[:2]
-            results.append(InstanceData(
-                bboxes=(boxes * torch.tensor([width, height] * 2)).float(), labels=labels,
-                scores=self.scores(features)))
+            boxes = (found.boxes[which] * torch.tensor([width, height] * 2)).float()
+            results.append(InstanceData(bboxes=boxes, labels=labels, scores=scores))
         return results
 
-    def _without_duplicates(self, boxes: Tensor, labels: Tensor, evidence: Tensor, candidates: list[int]) -> list[int]:
+    def _detections(self, found: FoundObjects, num_classes: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Index of the object, label and score of each detection, (d,) each, object by object."""
+        probabilities = self.class_probabilities(self.class_features(found), num_classes)
+        own = 2 * torch.nn.functional.one_hot(found.labels, num_classes)  # first, whatever the probabilities
+        labels = (probabilities + own).topk(min(self.labels_per_object, num_classes), dim=1).indices      # (k, m)
+        scores = (self.scores(self.features(found))[:, None] * probabilities.gather(1, labels)).flatten()
+        which = torch.arange(len(labels)).repeat_interleave(labels.shape[1])
+        keep = self._without_duplicates(found.boxes[which], labels.flatten(), scores)
+        return which[keep], labels.flatten()[keep], scores[keep]
+
+    def _without_duplicates(self, boxes: Tensor, labels: Tensor, scores: Tensor) -> list[int]:
         kept: list[int] = []
-        for index in sorted(candidates, key=lambda i: -float(evidence[i])):
+        for index in scores.argsort(descending=True, stable=True).tolist():
             rivals = [other for other in kept if labels[other] == labels[index]]
             if all(box_iou(boxes[index], boxes[other]) <= self.duplicate_iou for other in rivals):
                 kept.append(index)
         return sorted(kept)
+
+    def _scaled(self, class_features: Tensor) -> Tensor:
+        return class_features / torch.stack([self.class_scale.double().cpu(), torch.ones((), dtype=torch.float64)])
 
 
 def box_iou(a: Tensor, b: Tensor) -> float:

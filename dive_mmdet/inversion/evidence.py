@@ -3,8 +3,11 @@ import torch
 from torch import Tensor
 
 from dive_mmdet.layout.vocabulary import CLASS
+from dive_mmdet.structures import Inversion
 
+from .moves import class_moves
 from .posterior import Posterior
+from .trace import Trace
 
 
 def remove(posterior: Posterior, ids: Tensor, slots: Tensor) -> Tensor:
@@ -14,43 +17,33 @@ def remove(posterior: Posterior, ids: Tensor, slots: Tensor) -> Tensor:
     return ids
 
 
-def object_evidence(posterior: Posterior, ids: Tensor, energy: Tensor) -> Tensor:
-    """Energy without an object minus energy with it on the whole bank; (N, L), (N,) -> (N, K)."""
-    present = posterior.vocabulary.is_present(ids)
-    images, slots = present.nonzero(as_tuple=True)
-    evidence = torch.zeros(present.shape)
-    if len(images):
-        without = posterior.energy(images, remove(posterior, ids[images], slots))
-        evidence[images, slots] = without - energy[images]
-    return evidence
-
-
-def class_margin(posterior: Posterior, ids: Tensor, energy: Tensor, num_candidates: int | None = None) -> Tensor:
-    """Energy with the best other class minus energy, on the whole bank; (N, L), (N,) -> (N, K).
+def class_evidence(posterior: Posterior, ids: Tensor) -> Tensor:
+    """Energy without an object minus energy with an object of each class in its box, on the whole bank.
 
     Args:
         posterior: of N images.
-        ids: found layouts.
-        energy: their energies.
-        num_candidates: how many other classes are tried, those nearest in the table first; all by default.
+        ids: (N, L) found layouts.
+
+    Returns:
+        (N, K, M) in the order of `LayoutVocabulary.class_ids`; 0 for absent objects.
     """
     vocabulary = posterior.vocabulary
     present = vocabulary.is_present(ids)
-    margin = torch.zeros(present.shape)
     images, slots = present.nonzero(as_tuple=True)
-    if not len(images):
-        return margin
-    if vocabulary.num_class_ids == 1:
-        margin[present] = float('inf')
-        return margin
-    table = posterior.generator.table.weight.detach().cpu()
-    classes = vocabulary.class_ids
-    distance = torch.cdist(table[classes], table[classes]).fill_diagonal_(float('inf'))
-    count = min(num_candidates or len(classes) - 1, len(classes) - 1)
-    own = vocabulary.objects(ids)[images, slots, CLASS] - vocabulary.class_offset
-    others = classes[distance.argsort(dim=1)[own, :count]]                            # (B, count)
-    swapped = ids[images].repeat_interleave(count, dim=0)
-    vocabulary.objects(swapped)[torch.arange(len(swapped)), slots.repeat_interleave(count), CLASS] = others.flatten()
-    energies = posterior.energy(images.repeat_interleave(count), swapped).view(-1, count)
-    margin[images, slots] = energies.min(dim=1).values - energy[images]
-    return margin
+    evidence = torch.zeros(*present.shape, vocabulary.num_class_ids)
+    if len(images):
+        classified = class_moves(ids[images], slots, vocabulary.class_ids, vocabulary)          # (B, M, L)
+        count = classified.shape[1]
+        energies = posterior.energy(images.repeat_interleave(count), classified.flatten(0, 1)).view(-1, count)
+        without = posterior.energy(images, remove(posterior, ids[images], slots))
+        evidence[images, slots] = without[:, None] - energies
+    return evidence
+
+
+def conclude(posterior: Posterior, ids: Tensor, trace: Trace) -> Inversion:
+    """What is known about found layouts (N, L) at the end of a search; every inverter ends with it."""
+    vocabulary = posterior.vocabulary
+    energy, by_class = posterior.energy(torch.arange(len(ids)), ids), class_evidence(posterior, ids)
+    own = (vocabulary.objects(ids)[..., CLASS] - vocabulary.class_offset).where(vocabulary.is_present(ids), 0)
+    return Inversion(ids=ids, energy=energy, evidence=by_class.gather(-1, own[..., None])[..., 0],
+                     class_evidence=by_class, nfe=posterior.nfe.clone(), trace=trace.courses)

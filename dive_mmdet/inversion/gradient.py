@@ -5,7 +5,7 @@ from torch import Tensor
 from dive_mmdet.registry import MODELS
 from dive_mmdet.structures import Inversion
 
-from .evidence import class_margin, object_evidence
+from .evidence import conclude
 from .posterior import Posterior
 from .space import LayoutSpace
 from .trace import Trace
@@ -39,10 +39,7 @@ class GradientInverter:
         space = self._space(posterior)
         v = space.random(self.starts, torch.Generator().manual_seed(self.seed))
         ids = self._optimise(posterior, space, v.repeat(len(posterior), 1, 1), trace)
-        images = torch.arange(len(posterior))
-        energy = posterior.energy(images, ids)
-        return Inversion(ids=ids, energy=energy, evidence=object_evidence(posterior, ids, energy),
-                         margin=class_margin(posterior, ids, energy), nfe=posterior.nfe.clone(), trace=trace.courses)
+        return conclude(posterior, ids, trace)
 
     def descend(self, posterior: Posterior, ids: Tensor, trace: Trace) -> Tensor:
         """Go on from given layouts, (N, L) -> (N, L); a layout that only gets worse is returned unchanged."""

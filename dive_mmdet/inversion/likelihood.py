@@ -3,6 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from dive_mmdet.diffusion import LayoutGenerator, NoiseBank, stratified_timesteps
+from dive_mmdet.diffusion.precision import mixed_precision, require_precision
 
 
 class Likelihood(nn.Module):
@@ -15,17 +16,18 @@ class Likelihood(nn.Module):
         space: weighting over t, as the space in which the error is measured: `epsilon` (published, weight 1),
             `sample` ((1 - abar) / abar) or `v_prediction` (1 / abar).
         seed: of the bank's noise; the bank is shared by all images.
+        precision: of the generator's matrix products, `float32` or `bfloat16`; noise and errors are in float32.
     """
 
     def __init__(self, generator: LayoutGenerator, num_pairs: int = 16, low: int = 0, high: int = 1000,
-                 space: str = 'epsilon', seed: int = 42):
+                 space: str = 'epsilon', seed: int = 42, precision: str = 'float32'):
         super().__init__()
         steps = generator.schedule.num_steps
         if not 0 <= low < high <= steps or not 1 <= num_pairs <= high - low:
             raise ValueError(f'{num_pairs} pairs at timesteps [{low}, {high}) do not fit a schedule of {steps} steps.')
         # The generator belongs to the detector; as a submodule it would be saved twice.
         object.__setattr__(self, 'generator', generator)
-        self.space = space
+        self.space, self.precision = space, require_precision(precision)
         self.bank = NoiseBank(stratified_timesteps(num_pairs, low, high), generator.latent_shape, seed)
         self.register_buffer('weight', generator.schedule.error_weight(self.bank.timesteps.cpu(), space),
                              persistent=False)
@@ -48,7 +50,9 @@ class Likelihood(nn.Module):
         """
         t, noise = self.bank.timesteps[pairs], self.bank.noise[pairs]
         x_t = self.generator.schedule.q_sample(latents, t, noise)
-        error = (self.generator.predict_noise(x_t, t, rows) - noise).square()
+        with mixed_precision(latents.device, self.precision):
+            predicted = self.generator.predict_noise(x_t, t, rows).float()
+        error = (predicted - noise).square()
         error = error.mean(dim=(1, 2, 3) if reduce else 1)
         return error * self.weight[pairs].view(-1, *[1] * (error.dim() - 1))
 

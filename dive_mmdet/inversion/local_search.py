@@ -29,16 +29,29 @@ class LocalSearch:
         count = layouts.shape[1]
         return self.energy(images.repeat_interleave(count), layouts.flatten(0, 1), num_pairs).view(-1, count)
 
-    def refine(self, images: Tensor, ids: Tensor, slots: Tensor, num_pairs: int, step: int) -> Tensor:
-        """Move one box of each layout to a local minimum, steps halving from `step` to 1; (B, L) -> (B, L)."""
-        ids, energy = ids.clone(), self.energy(images, ids, num_pairs)
+    def refine(self, images: Tensor, ids: Tensor, slots: Tensor, num_pairs: int, step: int,
+               decide_pairs: int | None = None) -> Tensor:
+        """Move one box of each layout to a local minimum, steps halving from `step` to 1.
+
+        Args:
+            images, ids, slots: (B,), (B, L), (B,).
+            num_pairs: on which moves are compared.
+            step: first one, in grid steps.
+            decide_pairs: on which the two best moves are compared with staying, where that is more; `num_pairs` by
+                default.
+
+        Returns:
+            (B, L).
+        """
+        decide_pairs = max(num_pairs, decide_pairs or num_pairs)
+        ids, energy = ids.clone(), self.energy(images, ids, decide_pairs)
         steps = torch.full((len(ids),), step)
         active = torch.arange(len(ids))
         for _ in range(self.max_moves):
             if not len(active):
                 break
-            best, least = self._best_move(images[active], ids[active], slots[active], steps[active],
-                                          energy[active], num_pairs)
+            best, least = self._best_move(images[active], ids[active], slots[active], steps[active], num_pairs,
+                                          decide_pairs)
             better = least < energy[active]
             moved = active[better]
             ids[moved], energy[moved] = best[better], least[better]
@@ -104,22 +117,27 @@ class LocalSearch:
         better = self.energy(images, others) < self.energy(images, ids)
         return torch.where(better[:, None], others, ids)
 
-    def _best_move(self, images: Tensor, ids: Tensor, slots: Tensor, steps: Tensor, energy: Tensor,
-                   num_pairs: int) -> tuple[Tensor, Tensor]:
+    def _best_move(self, images: Tensor, ids: Tensor, slots: Tensor, steps: Tensor, num_pairs: int,
+                   decide_pairs: int) -> tuple[Tensor, Tensor]:
         """Each side out and in by a step, and what helps on its own done together; the best layout and its energy."""
         moves = SIDE_MOVES * steps[:, None, None]                                     # (B, 8, 4)
         layouts, valid = move_boxes(ids, slots, moves, self.vocabulary, self.bounds)
         energies = self.energies(images, layouts, num_pairs).masked_fill(~valid, float('inf'))
         least, way = energies.view(-1, 4, 2).min(dim=2)                               # of each side
-        helpful = least < energy[:, None]
+        helpful = least < self.energy(images, ids, num_pairs)[:, None]
         together = (moves.view(-1, 4, 2, 4).gather(2, way[:, :, None, None].expand(-1, -1, 1, 4))[:, :, 0]
                     * helpful[..., None]).sum(dim=1, keepdim=True)
         joint, joint_valid = move_boxes(ids, slots, together, self.vocabulary, self.bounds)
         several = joint_valid[:, 0] & (helpful.sum(dim=1) > 1)
-        joint_energy = torch.full_like(energy, float('inf'))
+        joint_energy = torch.full((len(ids),), float('inf'))
         joint_energy[several] = self.energy(images[several], joint[several, 0], num_pairs)
-        layouts = torch.cat([layouts, joint], dim=1)
-        least, best = torch.cat([energies, joint_energy[:, None]], dim=1).min(dim=1)
+        layouts, energies = torch.cat([layouts, joint], dim=1), torch.cat([energies, joint_energy[:, None]], dim=1)
+        if decide_pairs > num_pairs:
+            energies, order = energies.topk(2, dim=1, largest=False)
+            layouts = layouts.gather(1, order[..., None].expand(-1, -1, layouts.shape[2]))
+            possible = energies.isfinite()
+            energies[possible] = self.energy(images[:, None].expand(-1, 2)[possible], layouts[possible], decide_pairs)
+        least, best = energies.min(dim=1)
         return layouts[torch.arange(len(ids)), best], least
 
 

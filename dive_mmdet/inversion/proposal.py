@@ -6,7 +6,7 @@ from dive_mmdet.registry import MODELS
 from dive_mmdet.structures import Inversion
 
 from .atlas import Atlas
-from .evidence import class_margin, object_evidence, remove
+from .evidence import conclude, remove
 from .local_search import LocalSearch
 from .moves import coarse_boxes
 from .posterior import Posterior
@@ -80,10 +80,7 @@ class ProposalInverter:
         ids = self._reconsider(images, ids)
         if self.refine is not None:
             ids = self.refine.descend(posterior, ids, self.trace)
-        energy = posterior.energy(images, ids)
-        return Inversion(ids=ids, energy=energy, evidence=object_evidence(posterior, ids, energy),
-                         margin=class_margin(posterior, ids, energy), nfe=posterior.nfe.clone(),
-                         trace=self.trace.courses)
+        return conclude(posterior, ids, self.trace)
 
     def _note(self, images: Tensor, ids: Tensor) -> None:
         self.trace.add(images, ids, self.local.energy(images, ids))
@@ -128,7 +125,7 @@ class ProposalInverter:
                 where = images[has]
                 moved = self.local.classify(where, ids[has][:, None], slots, self.polish_pairs, self.hypotheses)
                 moved = self.local.lower(where, ids[has], moved)
-                moved = self.local.refine(where, moved, slots, self.posterior.num_pairs, 1)
+                moved = self.local.refine(where, moved, slots, self.polish_pairs, 1, self.posterior.num_pairs)
                 without = remove(self.posterior, moved, slots)
                 worth = self.local.energy(where, without) - self.local.energy(where, moved)
                 ids[has] = torch.where((worth > self.min_gain)[:, None], moved, without)

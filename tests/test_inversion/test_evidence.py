@@ -1,9 +1,13 @@
 """What an object is worth, against layouts written down without it or with another class."""
+import json
+
 import pytest
 import torch
 from painting import PaintingGenerator, TiltedPrior
 
-from dive_mmdet.inversion.evidence import class_margin, object_evidence, remove
+from dive_mmdet.inversion.evidence import class_evidence, conclude, remove
+from dive_mmdet.inversion.trace import Trace
+from dive_mmdet.structures import Inversion
 
 GREYS = (0.5, 0.75, 1.25, 2.5)
 SCENES = [[(0, 1, 1, 7, 7)], [(3, 8, 2, 15, 6), (1, 2, 9, 6, 16), (2, 9, 9, 16, 15)], []]
@@ -30,68 +34,52 @@ def replaced(posterior, generator, image, ids, slot, token):
     return float(posterior.energy(torch.tensor([image]), other[None]))
 
 
-def test_evidence_is_the_energy_of_the_layout_without_the_object(found):
+def test_evidence_of_a_class_is_the_energy_without_the_object_minus_that_with_it(found):
     generator, posterior, ids, energy = found
-    evidence = object_evidence(posterior, ids, energy)
-    expected = torch.zeros(3, 3)
+    by_class, answer = class_evidence(posterior, ids), conclude(posterior, ids, Trace(posterior))
+    classes, none = generator.vocabulary.class_ids.tolist(), generator.vocabulary.none
+    expected, own = torch.zeros(3, 3, 4), torch.zeros(3, 3)
     for image, scene in enumerate(FOUND):
         for slot in range(len(scene)):
-            expected[image, slot] = replaced(posterior, generator, image, ids[image], slot,
-                                             generator.vocabulary.none) - float(energy[image])
-    torch.testing.assert_close(evidence, expected, rtol=1e-4, atol=1e-6)
-    assert float(evidence[1].min()) > 0 > float(evidence[2, :2].max())
-    assert evidence[0, 1:].tolist() == [0, 0] and evidence[2, 2] == 0
+            without, *with_each = [replaced(posterior, generator, image, ids[image], slot, token)
+                                   for token in [none, *classes]]
+            expected[image, slot] = without - torch.tensor(with_each)
+            own[image, slot] = without - float(energy[image])
+    torch.testing.assert_close(by_class, expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(answer.class_evidence, by_class, rtol=0, atol=0)
+    torch.testing.assert_close(answer.evidence, own, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(answer.energy, energy, rtol=0, atol=0)
+    assert torch.equal(answer.ids, ids) and torch.equal(answer.nfe, posterior.nfe)
+    assert float(own[1].min()) > 0 > float(own[2, :2].max())
+    assert int(by_class[0, 0].argmax()) == 0  # class 0 is true where class 1 was found
 
 
 def test_evidence_of_a_perfect_painting_is_the_ink_that_would_be_missing(found):
     generator, _, ids, _ = found
     posterior = generator.posterior([generator.layout(*scene) for scene in SCENES])
-    evidence = object_evidence(posterior, ids, posterior.energy(torch.arange(3), ids))
+    evidence = conclude(posterior, ids, Trace(posterior)).evidence
     ink = [GREYS[label] ** 2 * (x1 - x0) * (y1 - y0) / 16 ** 2 for label, x0, y0, x1, y1 in SCENES[1]]
     torch.testing.assert_close(evidence[1], torch.tensor(ink), rtol=1e-4, atol=0)
 
 
-def test_margin_is_the_best_other_class_of_all(found):
-    generator, posterior, ids, energy = found
-    margin = class_margin(posterior, ids, energy)
-    classes = generator.vocabulary.class_ids.tolist()
-    expected = torch.zeros(3, 3)
-    for image, scene in enumerate(FOUND):
-        for slot, (label, *_) in enumerate(scene):
-            others = [replaced(posterior, generator, image, ids[image], slot, token)
-                      for index, token in enumerate(classes) if index != label]
-            expected[image, slot] = min(others) - float(energy[image])
-    torch.testing.assert_close(margin, expected, rtol=1e-4, atol=1e-6)
-    assert float(margin[0, 0]) < 0 < float(margin[1].min())  # class 0 is true where class 1 was found
-
-
-@pytest.mark.parametrize('count', [1, 2, 3, 9])
-def test_few_candidates_are_those_nearest_in_the_table(found, count):
-    """Rows differ in grey alone, so nearness is nearness of grey."""
-    generator, posterior, ids, energy = found
-    margin = class_margin(posterior, ids, energy, count)
-    classes = generator.vocabulary.class_ids.tolist()
-    for image, scene in enumerate(FOUND):
-        for slot, (label, *_) in enumerate(scene):
-            order = sorted((i for i in range(4) if i != label), key=lambda i: abs(GREYS[i] - GREYS[label]))[:count]
-            best = min(replaced(posterior, generator, image, ids[image], slot, classes[i]) for i in order)
-            assert abs(float(margin[image, slot]) - (best - float(energy[image]))) < 1e-6
-
-
 def test_without_objects_there_is_nothing_to_weigh(found):
-    generator, posterior, ids, energy = found
+    generator, posterior, _, _ = found
     empty = generator.vocabulary.empty().repeat(3, 1)
+    posterior.energy(torch.arange(3), empty)
     before = generator.evaluations
-    assert object_evidence(posterior, empty, energy).tolist() == [[0] * 3] * 3
-    assert class_margin(posterior, empty, energy).tolist() == [[0] * 3] * 3
+    answer = conclude(posterior, empty, Trace(posterior))
+    assert answer.evidence.tolist() == [[0] * 3] * 3
+    assert answer.class_evidence.tolist() == [[[0] * 4] * 3] * 3
     assert generator.evaluations == before
 
 
-def test_a_single_class_has_no_rival():
-    generator = PaintingGenerator(greys=(1.0,))
-    ids = generator.layout((0, 1, 1, 7, 7))[None]
-    posterior = generator.posterior([ids[0]])
-    assert class_margin(posterior, ids, torch.zeros(1)).tolist() == [[float('inf'), 0, 0]]
+def test_what_is_written_of_an_image_is_read_again(found):
+    _, posterior, ids, _ = found
+    answer = conclude(posterior, ids, Trace(posterior))
+    for image, plain in enumerate(answer.per_image()):
+        again = Inversion.from_plain(json.loads(json.dumps(plain)))
+        for name in ('ids', 'energy', 'evidence', 'class_evidence'):
+            assert torch.equal(getattr(again, name)[0], getattr(answer, name)[image]), name
 
 
 def test_removing_leaves_the_rest_and_the_original_alone(found):

@@ -1,7 +1,7 @@
 """Test a config image by image, keeping what is finished, and print its figures as one row.
 
     python tools/analysis_tools/evaluate.py CONFIG CHECKPOINT --out work_dirs/NAME [--ann-file val_60.json] \
-        [--img-prefix val/] [--batch-size 8]
+        [--img-prefix val/] [--batch-size 8] [--precision bfloat16]
 
 The row is COCO's bbox_mAP, bbox_mAP_50, bbox_mAP_75 and AR, seconds and network evaluations an image (a backward
 counts as two), and images. OUT/report.json holds it with the settings of the search. The same command goes on after an
@@ -24,17 +24,19 @@ def main() -> None:
     add_arguments(parser)
     parser.add_argument('--out', type=Path, required=True)
     parser.add_argument('--batch-size', type=int, default=None)
+    parser.add_argument('--precision', default=None, help='of the objective: float32 or bfloat16')
     args = parser.parse_args()
     warnings.filterwarnings('ignore')
     config = configured(args)
     dataset = config.test_dataloader.dataset
     records = run_images(args.config, args.checkpoint, args.out / 'records', ann_file=dataset.ann_file,
-                         batch_size=args.batch_size, show=lambda line: print(f'    {line}', flush=True),
+                         batch_size=args.batch_size, precision=args.precision,
+                         show=lambda line: print(f'    {line}', flush=True),
                          cfg_options={'test_dataloader.dataset.data_prefix.img': dataset.data_prefix.img})
     with contextlib.redirect_stdout(io.StringIO()):
         row = evaluate_records(records, str(Path(dataset.data_root) / dataset.ann_file), tuple(config.classes))
-    settings = [dict(hook) for hook in config.get('custom_hooks', [])]
-    (args.out / 'report.json').write_text(json.dumps(dict(row, config=args.config, settings=settings), indent=2) + '\n')
+    settings = dict(config=args.config, precision=args.precision, hooks=config.get('custom_hooks', []))
+    (args.out / 'report.json').write_text(json.dumps(dict(row, **settings), indent=2) + '\n')
     print(f'{Path(args.config).stem}: ' + ', '.join(f'{name} {value:.4g}' for name, value in row.items()))
 
 

@@ -2,8 +2,8 @@
 
     python tools/misc/calibrate.py CONFIG CHECKPOINT --ann-file calib.json --img-prefix calib/ [--iou 0.5]
 
-The detector inverts the scenes; an object is right when it overlaps an annotation of its class by `--iou` and none
-of more evidence does. Scores become the probability of that. Interrupted runs go on where they stopped.
+The detector inverts the scenes; an object is there when it overlaps an annotation by `--iou` and none of more evidence
+does. Scores become P(an object is there) x P(class | it is there). Interrupted runs go on where they stopped.
 """
 import argparse
 import sys
@@ -16,41 +16,40 @@ from publish_weights import write_whole
 from pycocotools.coco import COCO
 
 from dive_mmdet.engine import run_images
-from dive_mmdet.heads.layout_head import box_iou
+from dive_mmdet.heads.layout_head import FoundObjects, box_iou
 from dive_mmdet.structures import Inversion
 
 
-def is_right(boxes: torch.Tensor, labels: torch.Tensor, evidence: torch.Tensor, annotations: list[dict],
-             category_ids: list[int], iou: float) -> list[bool]:
-    """Which objects match an annotation that no object of more evidence matches; boxes (k, 4) in pixels."""
-    right, free = [False] * len(boxes), list(range(len(annotations)))
-    for index in evidence.argsort(descending=True).tolist():
+def places(found: FoundObjects, size: torch.Tensor, annotations: list[dict], labels: dict[int, int],
+           iou: float) -> list[int]:
+    """Label of the annotation at the place of each object, -1 where there is none.
+
+    An annotation belongs to the object of most evidence that overlaps it by `iou`; size is width and height twice.
+    """
+    places, free = [-1] * len(found.boxes), list(range(len(annotations)))
+    for index in found.evidence.argsort(descending=True).tolist():
         for which in free:
             x, y, w, h = annotations[which]['bbox']
-            same = category_ids[int(labels[index])] == annotations[which]['category_id']
-            if same and box_iou(boxes[index], torch.tensor([x, y, x + w, y + h], dtype=boxes.dtype)) >= iou:
-                right[index] = True
+            if box_iou(found.boxes[index] * size, torch.tensor([x, y, x + w, y + h], dtype=size.dtype)) >= iou:
+                places[index] = labels[annotations[which]['category_id']]
                 free.remove(which)
                 break
-    return right
+    return places
 
 
 def collect(model, records: list[dict], coco: COCO, classes: tuple[str, ...], iou: float):
-    """Features (n, F) and whether each object is right, (n,)."""
-    by_name = {category['name']: category['id'] for category in coco.dataset['categories']}
-    category_ids = [by_name[name] for name in classes]
-    features, right = [], []
+    """Features (n, F), class features (n, M, 2) and labels of the annotations at the objects' places (n,), -1 for none.
+    """
+    labels = {category['id']: classes.index(category['name']) for category in coco.dataset['categories']}
+    features, class_features, truth = [], [], []
     for record in records:
-        found, image = record['inversion'], coco.imgs[record['img_id']]
-        inversion = Inversion(ids=torch.tensor([found['ids']]), energy=torch.tensor([found['energy']]),
-                              evidence=torch.tensor([found['evidence']]), margin=torch.tensor([found['margin']]),
-                              nfe=torch.zeros(1))
-        boxes, labels, values = model.bbox_head.objects(inversion, 0, model.backbone.vocabulary)
-        pixels = boxes * torch.tensor([image['width'], image['height']] * 2)
-        annotations = coco.imgToAnns[record['img_id']]
-        right += is_right(pixels, labels, values[:, 0], annotations, category_ids, iou)
-        features.append(values)
-    return torch.cat(features), torch.tensor(right)
+        image = coco.imgs[record['img_id']]
+        found = model.bbox_head.objects(Inversion.from_plain(record['inversion']), 0, model.backbone.vocabulary)
+        size = torch.tensor([image['width'], image['height']] * 2, dtype=found.boxes.dtype)
+        truth += places(found, size, coco.imgToAnns[record['img_id']], labels, iou)
+        features.append(model.bbox_head.features(found))
+        class_features.append(model.bbox_head.class_features(found))
+    return torch.cat(features), torch.cat(class_features), torch.tensor(truth)
 
 
 def main() -> None:
@@ -61,21 +60,27 @@ def main() -> None:
     parser.add_argument('--img-prefix', required=True, help='relative to the data root')
     parser.add_argument('--iou', type=float, default=0.5)
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/calibrate'))
+    parser.add_argument('--precision', default=None, help='of the objective: float32 or bfloat16')
     args = parser.parse_args()
     config = Config.fromfile(args.config)
     records = run_images(args.config, str(args.checkpoint), args.work_dir, ann_file=args.ann_file,
+                         precision=args.precision,
                          cfg_options={'test_dataloader.dataset.data_prefix.img': args.img_prefix})
     model = init_detector(config, str(args.checkpoint), device='cpu')
     coco = COCO(str(Path(config.data_root) / args.ann_file))
-    features, right = collect(model, records, coco, config.classes, args.iou)
+    features, class_features, truth = collect(model, records, coco, config.classes, args.iou)
+    there = truth >= 0
+    best = class_features[there].sum(dim=2).argmax(dim=1) % len(config.classes)
     try:
-        loss = model.bbox_head.calibrate(features, right)
+        loss, class_loss = model.bbox_head.calibrate(features, there, class_features[there], truth[there])
     except ValueError as error:
         sys.exit(str(error))
     checkpoint = torch.load(args.checkpoint, map_location='cpu', weights_only=True)
     checkpoint['state_dict'] |= {f'bbox_head.{name}': value for name, value in model.bbox_head.state_dict().items()}
     write_whole(args.checkpoint, checkpoint)
-    print(f'{len(right)} objects, {100 * right.float().mean():.1f} % right, mean negative log-likelihood {loss:.3f}')
+    print(f'{len(truth)} objects, {100 * there.float().mean():.1f} % at the place of an annotated one, mean negative '
+          f'log-likelihood {loss:.3f}; of those the class of most evidence is right in '
+          f'{100 * (best == truth[there]).float().mean():.1f} %, {class_loss:.3f}')
 
 
 if __name__ == '__main__':
