@@ -54,7 +54,7 @@ def main() -> None:
     prior = train(PRIOR, args.work_dir / 'prior', f'model.generator={generator}')
     dive = args.out / 'dive_digit_scenes.pth'
     run('tools/misc/assemble.py', DIVE, dive, '--generator', generator, '--prior', prior, '--half')
-    run('tools/misc/calibrate.py', DIVE, dive, '--ann-file', 'calib_32.json', '--img-prefix', 'calib/',
+    run('tools/misc/calibrate.py', DIVE, dive, '--ann-file', 'calib_64.json', '--img-prefix', 'calib/',
         '--work-dir', args.work_dir / 'calibrate')
     baseline = train(BASELINE, args.work_dir / 'faster_rcnn')
     run('tools/misc/publish_weights.py', baseline, args.out / 'faster_rcnn_digit_scenes.pth', '--half')

@@ -13,9 +13,9 @@ inversion_hook = dict(
         overlap=0.3,
         min_side=3 / _base_.image_size,
         # Energy that an object must be worth: what an object explains grows with its area.
-        min_gain=0.03 * sides[0] ** 2,
+        min_gain=0.01 * sides[0] ** 2,
         revisit=0),  # second thoughts cost the square of the number of objects
-    objective=dict(num_pairs=4, low=100, high=500, space='v_prediction'),
+    objective=dict(num_pairs=8, low=200, high=900, space='epsilon'),
     batch_size=max(8, 512 * 64 ** 2 // _base_.image_size ** 2))  # network evaluations at once: bounds the memory
 # ---- sometimes changed: the prior ----
 prior_hook = dict(type='dive_mmdet.LayoutPriorHook', prior={{_base_.layout_prior}}, weight=0.0)

@@ -33,8 +33,8 @@ class ProposalInverter:
     Args:
         sides, aspects, overlap: of the coarse boxes, see `coarse_boxes`.
         min_side, max_side: bounds of a box's sides as parts of the image's side.
-        refine_pairs, class_pairs, polish_pairs: first pairs of the bank, the noisier ones, on which moves are compared
-            in each stage; what stays is decided on the whole bank.
+        refine_pairs, class_pairs, polish_pairs: first pairs of the bank on which moves and classes are compared in
+            each stage; what stays is decided on the whole bank.
         finalists: boxes refined for each object.
         hypotheses: classified boxes refined again for each object.
         distinct: two finalists overlap by at most this IoU.

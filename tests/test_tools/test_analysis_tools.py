@@ -123,3 +123,22 @@ def test_of_a_group_the_best_wrong_layout_counts():
     second = check_generator.beaten(true, wrong, energies, torch.tensor([0.0, 1.0]))
     assert both == dict(any_label=100, empty=100)
     assert first == dict(any_label=50, empty=100) and second == dict(any_label=50, empty=0)
+
+
+def report(**changes):
+    return {**dict(bbox_mAP=0.5, bbox_mAP_50=0.75, bbox_mAP_75=0.25, AR=0.6, nfe_per_image=1234.5,
+                   seconds_per_image=9.04, images=60, precision=None), **changes}
+
+
+def test_a_table_compares_with_its_first_row():
+    from ablation_table import table
+    *_, first, second = table({'shipped': report(), 'other': report(bbox_mAP=0.375)}).splitlines()
+    assert first == '| shipped | 0.500 | 0.750 | 0.250 | 0.600 | 1,234 | 9.0 | 60 | +0.000 |'
+    assert second.startswith('| other | 0.375 |') and second.endswith('| -0.125 |')
+
+
+@pytest.mark.parametrize('change', [dict(images=32), dict(precision='bfloat16')])
+def test_rows_that_were_not_measured_alike_make_no_table(change):
+    from ablation_table import table
+    with pytest.raises(ValueError, match='other has .*: measure all rows alike'):
+        table({'shipped': report(), 'other': report(**change)})

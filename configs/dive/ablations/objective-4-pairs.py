@@ -1,4 +1,4 @@
-# A bank of 4 pairs instead of 8.
+# A bank of 4 pairs instead of 16.
 _base_ = ['../dive_proposal_digit-scenes.py']
 
 inversion_hook = dict(

@@ -4,6 +4,6 @@ _base_ = ['../dive_proposal_digit-scenes.py']
 inversion_hook = dict(
     _base_.inversion_hook,
     inverter=dict(_base_.inversion_hook.inverter, min_gain=3.3 * _base_.inversion_hook.inverter.min_gain),
-    objective=dict(num_pairs=8, low=100, high=500, space='v_prediction'))
+    objective=dict(num_pairs=16, low=100, high=500, space='v_prediction'))
 custom_hooks = [inversion_hook, {{_base_.prior_hook}}]
 model = dict(hooks=custom_hooks)
