@@ -12,7 +12,7 @@ inversion_hook = dict(
         max_side=0.5,
         polish_pairs=4,  # on which moves of a found object are compared; the whole bank decides
         min_gain=0.0005),  # energy that an object must be worth
-    # Without the lowest noise, at which the layout is forgotten, and the highest (docs/results.md, which noise).
+    # Without the lowest noise, at which the layout is forgotten, and the highest (docs/design.md).
     objective=dict(num_pairs=16, low=200, high=900, space='epsilon'))
 # ---- sometimes changed: the prior ----
 prior_hook = dict(type='dive_mmdet.LayoutPriorHook', prior={{_base_.layout_prior}}, weight=0.0)
