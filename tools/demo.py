@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument('--out', type=Path, default=Path('work_dirs/demo'))
     parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument('--precision', default=None,
-                        help="of DIVE's objective; bfloat16 is twice as fast where the CPU has AVX512-BF16")
+                        help="of DIVE's objective; bfloat16 is faster where the CPU has AVX512-BF16")
     args = parser.parse_args()
     args.out = args.out.resolve()
     os.chdir(ROOT)

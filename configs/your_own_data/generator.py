@@ -7,7 +7,7 @@ model = dict(
     type='GeneratorModel', _scope_='dive_mmdet',
     data_preprocessor={{_base_.preprocessor}},
     backbone={{_base_.generator}},
-    precision='bfloat16',  # twice as fast where the CPU has AVX512-BF16; 'float32' where it has not
+    precision='bfloat16',  # faster where the CPU has AVX512-BF16; 'float32' where it has not
     listening=dict(num_pairs=4, low=400, high=1000, space='sample', shift=4 / _base_.image_size))
 
 max_iters = 20000

@@ -142,3 +142,17 @@ def test_rows_that_were_not_measured_alike_make_no_table(change):
     from ablation_table import table
     with pytest.raises(ValueError, match='other has .*: measure all rows alike'):
         table({'shipped': report(), 'other': report(**change)})
+
+
+def test_calibration_reads_the_label_at_an_objects_place(monkeypatch):
+    """Of two objects on one annotation the one of more evidence has it; a category that does not count has no place."""
+    monkeypatch.syspath_prepend(ROOT / 'tools/misc')
+    from calibrate import places
+
+    from dive_mmdet.heads.layout_head import FoundObjects
+    boxes = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.0, 0.0, 0.5, 0.4], [0.5, 0.5, 1.0, 1.0], [0.6, 0.0, 0.9, 0.3]])
+    found = FoundObjects(boxes, torch.zeros(4, dtype=torch.long), torch.tensor([0.1, 0.2, 0.3, 0.4]), torch.zeros(4, 2))
+    annotations = [dict(bbox=[0, 0, 32, 32], category_id=7), dict(bbox=[32, 32, 32, 32], category_id=9),
+                   dict(bbox=[0, 40, 10, 10], category_id=5)]
+    assert places(found, torch.tensor([64.0] * 4), annotations, {5: 0, 7: 1}, 0.5) == [-1, 1, -1, -1]
+    assert places(found, torch.tensor([64.0] * 4), annotations, {7: 1, 9: 0}, 0.5) == [-1, 1, 0, -1]

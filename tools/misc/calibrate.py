@@ -24,9 +24,11 @@ def places(found: FoundObjects, size: torch.Tensor, annotations: list[dict], lab
            iou: float) -> list[int]:
     """Label of the annotation at the place of each object, -1 where there is none.
 
-    An annotation belongs to the object of most evidence that overlaps it by `iou`; size is width and height twice.
+    An annotation belongs to the object of most evidence that overlaps it by `iou`; size is width and height twice, and
+    labels are those of the categories that count.
     """
-    places, free = [-1] * len(found.boxes), list(range(len(annotations)))
+    places = [-1] * len(found.boxes)
+    free = [which for which, annotation in enumerate(annotations) if annotation['category_id'] in labels]
     for index in found.evidence.argsort(descending=True).tolist():
         for which in free:
             x, y, w, h = annotations[which]['bbox']
@@ -40,7 +42,8 @@ def places(found: FoundObjects, size: torch.Tensor, annotations: list[dict], lab
 def collect(model, records: list[dict], coco: COCO, classes: tuple[str, ...], iou: float):
     """Features (n, F), class features (n, M, 2) and labels of the annotations at the objects' places (n,), -1 for none.
     """
-    labels = {category['id']: classes.index(category['name']) for category in coco.dataset['categories']}
+    labels = {category['id']: classes.index(category['name']) for category in coco.dataset['categories']
+              if category['name'] in classes}
     features, class_features, truth = [], [], []
     for record in records:
         image = coco.imgs[record['img_id']]
