@@ -9,10 +9,12 @@ model = dict(
     prior={{_base_.layout_prior}},
     vocabulary={{_base_.generator.vocabulary}},
     table={{_base_.generator.table}},
+    noises=4,
+    class_dropout=0.1,
     generator='weights/dive_digit_scenes.pth')
 
-# Layouts cost little beside the scenes they come from, so few, large batches of them are made.
-max_iters = 1000
+# A layout costs little beside the scene it comes from, hence several noises for each.
+max_iters = 5000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=500)
 train_dataloader = dict(batch_size=64, dataset=dict(composer=dict(seed=2)))
 val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric', prefix='prior')

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dive_mmdet.diffusion.token_table import TokenTable
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
+from dive_mmdet.layout.vocabulary import CLASS
 from dive_mmdet.registry import MODELS
 
 from .ground_truth import true_layouts
@@ -25,6 +26,8 @@ class LayoutPriorModel(BaseModel):
         prior: config of the prior.
         vocabulary, table: as in the generator.
         generator: checkpoint of the generator, whose frozen table gives the rows.
+        noises: drawn for each layout in each step.
+        class_dropout: probability, an object, of standing for any class at training, as in the generator.
         data_preprocessor, init_cfg: as in any BaseModel.
 
     Raises:
@@ -32,14 +35,18 @@ class LayoutPriorModel(BaseModel):
         ValueError: it is not plain weights, or holds no table, or one of another size.
     """
 
-    def __init__(self, prior: dict, vocabulary: dict, table: dict, generator: str,
-                 data_preprocessor: dict | None = None, init_cfg: dict | None = None):
+    def __init__(self, prior: dict, vocabulary: dict, table: dict, generator: str, noises: int = 1,
+                 class_dropout: float = 0.0, data_preprocessor: dict | None = None, init_cfg: dict | None = None):
         super().__init__(data_preprocessor, init_cfg)
         self.tokenizer = LayoutTokenizer(LayoutVocabulary(**vocabulary))
         frozen = TokenTable(self.tokenizer.vocabulary, **table).weight.detach()
-        self.register_buffer('table', read_table(generator, frozen.shape), persistent=False)
+        self.noises, self.class_dropout = noises, class_dropout
+        table = read_table(generator, frozen.shape)
         self.prior = MODELS.build(prior)
-        self.prior.set_scale(self.table)
+        self.prior.set_scale(table)
+        # The id `any_class` is one beyond the table.
+        any_class = table[self.tokenizer.vocabulary.class_ids].mean(dim=0, keepdim=True)
+        self.register_buffer('table', torch.cat([table, any_class]), persistent=False)
 
     def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
         """Samples -> rows (N, L, D), losses, or samples with the prior's energy."""
@@ -48,12 +55,19 @@ class LayoutPriorModel(BaseModel):
         if mode == 'tensor':
             return rows
         if mode == 'loss':
-            return dict(loss=self.prior.loss(rows))
+            return dict(loss=self.prior.loss(self.table[self._drop_classes(ids.repeat(self.noises, 1))]))
         shuffled = self.table[self._foreign_layouts(ids)]
         for sample, true, wrong in zip(data_samples, self.prior.energy(rows).tolist(),
                                        self.prior.energy(shuffled).tolist()):
             sample.set_metainfo(dict(energies=dict(true=true, random=wrong)))
         return data_samples
+
+    def _drop_classes(self, ids: Tensor) -> Tensor:
+        vocabulary, ids = self.tokenizer.vocabulary, ids.clone()
+        classes = vocabulary.objects(ids)[..., CLASS]
+        dropped = vocabulary.is_present(ids) & (torch.rand(classes.shape).to(ids.device) < self.class_dropout)
+        classes.masked_fill_(dropped, vocabulary.any_class)
+        return ids
 
     def _foreign_layouts(self, ids: Tensor) -> Tensor:
         """The same objects with random corners: what the prior should find unlikely."""

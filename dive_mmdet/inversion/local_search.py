@@ -14,11 +14,12 @@ class LocalSearch:
         posterior: of the images.
         bounds: shortest and longest side of a box in grid steps.
         max_moves: of one box in one refinement.
+        slack: hypotheses are refined whose object gains at least 1 - slack times what the best one gains.
     """
 
-    def __init__(self, posterior: Posterior, bounds: tuple[int, int], max_moves: int):
+    def __init__(self, posterior: Posterior, bounds: tuple[int, int], max_moves: int, slack: float = 1.0):
         self.posterior, self.vocabulary = posterior, posterior.vocabulary
-        self.bounds, self.max_moves = bounds, max_moves
+        self.bounds, self.max_moves, self.slack = bounds, max_moves, slack
 
     def energy(self, images: Tensor, ids: Tensor, num_pairs: int | None = None) -> Tensor:
         """Energies on the first pairs of the bank, by default on all, which is what decisions are made on; (B,)."""
@@ -60,15 +61,16 @@ class LocalSearch:
         return ids
 
     def classify(self, images: Tensor, boxes: Tensor, slots: Tensor, num_pairs: int, hypotheses: int,
-                 area_exponent: float = 0.0) -> Tensor:
+                 area_exponent: float = 0.0, move_pairs: int | None = None) -> Tensor:
         """Give each of several boxes each class, refine the best `hypotheses` and take the best.
 
         Args:
             images, slots: (B,).
             boxes: (B, F, L) layouts that differ in the slot's box.
-            num_pairs: on which classes are compared and boxes moved; the whole bank decides at the end.
+            num_pairs: on which classes are compared; the whole bank decides at the end.
             hypotheses: classified boxes refined for each image.
             area_exponent: the best has the most gain over area to this power; 0 means the lowest energy.
+            move_pairs: on which boxes are moved; `num_pairs` by default.
 
         Returns:
             (B, L).
@@ -78,11 +80,14 @@ class LocalSearch:
         layouts = class_moves(boxes.flatten(0, 1), slots.repeat_interleave(boxes.shape[1]), self.vocabulary.class_ids,
                               self.vocabulary).view(len(images), -1, boxes.shape[2])
         cost = self._cost(images, layouts, slots, num_pairs, area_exponent)
-        several = lowest(layouts, cost, hypotheses)
+        least, order = cost.topk(min(hypotheses, cost.shape[1]), dim=1, largest=False)
+        several = layouts.gather(1, order[..., None].expand(-1, -1, layouts.shape[2]))
+        # One that is too far behind becomes a copy of the best, which costs nothing.
+        behind = (least[:, :1] < 0) & (least > (1 - self.slack) * least[:, :1])
+        several = torch.where(behind[..., None], several[:, :1], several)
         count = several.shape[1]
-        where = images.repeat_interleave(count)
-        several = self.refine(where, several.flatten(0, 1), slots.repeat_interleave(count), num_pairs, 2)
-        several = several.view(len(images), count, -1)
+        several = self.refine(images.repeat_interleave(count), several.flatten(0, 1), slots.repeat_interleave(count),
+                              move_pairs or num_pairs, 2).view(several.shape)
         best = self._cost(images, several, slots, self.posterior.num_pairs, area_exponent).argmin(dim=1)
         return several[torch.arange(len(images)), best]
 
@@ -102,10 +107,8 @@ class LocalSearch:
         return several[torch.arange(len(images)), best], energy
 
     def _cost(self, images: Tensor, layouts: Tensor, slots: Tensor, num_pairs: int, area_exponent: float) -> Tensor:
-        """Energies, or minus what one object gains over its area to a power, (B,), (B, M, L) -> (B, M)."""
+        """Minus what one object gains over its area to a power, (B,), (B, M, L) -> (B, M)."""
         energies = self.energies(images, layouts, num_pairs)
-        if not area_exponent:
-            return energies
         gain = self.energy(images, remove(self.posterior, layouts[:, 0], slots), num_pairs)[:, None] - energies
         corners = self.vocabulary.objects(layouts)[torch.arange(len(images)), :, slots, 1:]
         boxes = corners_to_steps(corners, self.vocabulary.grid)

@@ -27,7 +27,8 @@ class Posterior:
         self.batch_size = batch_size
         order_free = getattr(self.generator.condition, 'order_free', False)
         self.cache = EnergyCache(len(likelihood), self.vocabulary, order_free)
-        self.prior_cache = EnergyCache(1, self.vocabulary, order_free)
+        # A prior's noise tells slots apart, so what it says of a layout may depend on the order of objects.
+        self.prior_cache = EnergyCache(1, self.vocabulary, order_free=False)
         self.nfe = torch.zeros(len(latents), dtype=torch.long)
 
     def __len__(self) -> int:

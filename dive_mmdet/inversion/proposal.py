@@ -7,7 +7,7 @@ from dive_mmdet.structures import Inversion
 
 from .atlas import Atlas
 from .evidence import conclude, remove
-from .local_search import LocalSearch
+from .local_search import LocalSearch, lowest
 from .moves import coarse_boxes
 from .posterior import Posterior
 from .rearrangements import Rearrangements
@@ -35,9 +35,11 @@ class ProposalInverter:
         min_side, max_side: bounds of a box's sides as parts of the image's side.
         refine_pairs, class_pairs, polish_pairs: first pairs of the bank on which moves and classes are compared in
             each stage; what stays is decided on the whole bank.
-        finalists: boxes refined for each object.
+        candidates: boxes that the atlas proposes for each object, compared on `refine_pairs`.
+        finalists: the best of them, refined.
         hypotheses: classified boxes refined again for each object.
         distinct: two finalists overlap by at most this IoU.
+        slack: hypotheses are refined whose object gains at least 1 - slack times what the best one gains.
         first_step: of the local moves as a part of the image's side; halved down to one grid step.
         max_moves: of one box in one refinement.
         area_exponent: the next object is the one of the most gain over area to this power; 0 is the most gain.
@@ -49,14 +51,14 @@ class ProposalInverter:
 
     def __init__(self, sides: list[float], aspects: list[float], overlap: float = 0.5, min_side: float = 0.05,
                  max_side: float = 1.0, refine_pairs: int = 2, class_pairs: int = 2, polish_pairs: int = 2,
-                 finalists: int = 3, hypotheses: int = 3, distinct: float = 0.3, first_step: float = 1 / 32,
-                 max_moves: int = 6, area_exponent: float = 0.6, min_gain: float = 0.0, polish_rounds: int = 1,
-                 revisit: int = 2, refine: dict | None = None):
+                 candidates: int = 12, finalists: int = 3, hypotheses: int = 3, distinct: float = 0.3,
+                 slack: float = 0.35, first_step: float = 1 / 32, max_moves: int = 6, area_exponent: float = 0.6,
+                 min_gain: float = 0.0, polish_rounds: int = 1, revisit: int = 2, refine: dict | None = None):
         self.sides, self.aspects, self.overlap = sides, aspects, overlap
         self.min_side, self.max_side = min_side, max_side
         self.refine_pairs, self.class_pairs, self.polish_pairs = refine_pairs, class_pairs, polish_pairs
-        self.finalists, self.hypotheses, self.distinct = finalists, hypotheses, distinct
-        self.first_step, self.max_moves, self.area_exponent = first_step, max_moves, area_exponent
+        self.candidates, self.finalists, self.hypotheses, self.distinct = candidates, finalists, hypotheses, distinct
+        self.slack, self.first_step, self.max_moves, self.area_exponent = slack, first_step, max_moves, area_exponent
         self.min_gain, self.polish_rounds, self.revisit = min_gain, polish_rounds, revisit
         self.refine = MODELS.build(refine) if refine else None
         self.atlas, self.shared_nfe = None, 0
@@ -67,7 +69,7 @@ class ProposalInverter:
         spans = self.vocabulary.grid - 1
         self.max_step = max(1, round(self.first_step * spans))
         self.local = LocalSearch(posterior, (max(1, round(self.min_side * spans)), round(self.max_side * spans)),
-                                 self.max_moves)
+                                 self.max_moves, self.slack)
         self.rearrangements = Rearrangements(self.local, self.class_pairs, self.hypotheses, self.max_step)
         if self.atlas is None or self.atlas.key != Atlas.key_of(posterior):
             self.atlas = Atlas(posterior, coarse_boxes(self.vocabulary.grid, self.sides, self.aspects, self.overlap))
@@ -103,8 +105,10 @@ class ProposalInverter:
     def _next_object(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
         """The best further object of each layout and its gain, (B, L) and (B,)."""
         slots = self.vocabulary.free_slot(ids)
-        chosen = self.atlas.best(self.posterior, images, ids, self.finalists, self.distinct)
-        finalists, count = self.atlas.with_boxes(ids, slots, chosen), chosen.shape[1]
+        chosen = self.atlas.best(self.posterior, images, ids, self.candidates, self.distinct)
+        candidates = self.atlas.with_boxes(ids, slots, chosen)
+        finalists = lowest(candidates, self.local.energies(images, candidates, self.refine_pairs), self.finalists)
+        count = finalists.shape[1]
         finalists = self.local.refine(images.repeat_interleave(count), finalists.flatten(0, 1),
                                       slots.repeat_interleave(count), self.refine_pairs, self.max_step)
         best = self.local.classify(images, finalists.view(len(ids), count, -1), slots, self.class_pairs,
@@ -123,7 +127,8 @@ class ProposalInverter:
                     continue
                 slots = torch.full((len(has),), slot)
                 where = images[has]
-                moved = self.local.classify(where, ids[has][:, None], slots, self.polish_pairs, self.hypotheses)
+                moved = self.local.classify(where, ids[has][:, None], slots, self.posterior.num_pairs, self.hypotheses,
+                                            move_pairs=self.polish_pairs)
                 moved = self.local.lower(where, ids[has], moved)
                 moved = self.local.refine(where, moved, slots, self.polish_pairs, 1, self.posterior.num_pairs)
                 without = remove(self.posterior, moved, slots)

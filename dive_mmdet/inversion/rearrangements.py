@@ -52,8 +52,8 @@ class Rearrangements:
         fits = (union[:, 2:] - union[:, :2] <= self.local.bounds[1]).all(dim=1)
         which, first, second, union = which[fits], first[fits], second[fits], union[fits]
         merged = self._unknown(remove(self.posterior, ids[which], second), first, union)
-        merged = self.local.refine(images[which], merged, first, self.num_pairs, self.step)
-        return which, self._classify(images[which], merged, first)
+        moved = self.local.refine(images[which], merged, first, self.num_pairs, self.step)
+        return which, self._classify(images[which], torch.stack([merged, moved], dim=1), first)
 
     def rebox(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
         """One object's box goes in long steps to where an object of unknown class would be; (M,), (M, L)."""
@@ -63,7 +63,7 @@ class Rearrangements:
                                   4 * self.step)
         distance = (self._boxes(moved)[torch.arange(len(which)), slots] - boxes).abs().amax(dim=1)
         far = distance > self.step
-        return which[far], self._classify(images[which[far]], moved[far], slots[far])
+        return which[far], self._classify(images[which[far]], moved[far][:, None], slots[far])
 
     def _share(self, images: Tensor, ids: Tensor, which: Tensor, rival: Tensor, slots: tuple[Tensor, Tensor],
                boxes: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,7 +81,7 @@ class Rearrangements:
         for slot in slots:
             best = self.local.refine(images[which], best, slot, self.num_pairs, 2)
         for slot in slots:
-            best = self._classify(images[which], best, slot)
+            best = self._classify(images[which], best[:, None], slot)
         return which, best
 
     def _neighbours(self, ids: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -103,5 +103,5 @@ class Rearrangements:
         unknown = torch.full((len(ids),), self.vocabulary.any_class)
         return put(ids, slots, unknown, steps_to_corners(boxes, self.vocabulary.grid), self.vocabulary)
 
-    def _classify(self, images: Tensor, ids: Tensor, slots: Tensor) -> Tensor:
-        return self.local.classify(images, ids[:, None], slots, self.num_pairs, self.hypotheses)
+    def _classify(self, images: Tensor, boxes: Tensor, slots: Tensor) -> Tensor:
+        return self.local.classify(images, boxes, slots, self.num_pairs, self.hypotheses)

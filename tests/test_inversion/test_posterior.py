@@ -196,3 +196,16 @@ def test_no_energy_of_no_layout(generator, scenes):
 def test_more_pairs_than_the_bank_has_are_refused(generator, scenes, count):
     with pytest.raises(ValueError, match=f'{count} pairs were asked for and the bank has 4'):
         generator.posterior(scenes[0]).energy(torch.tensor([0]), scenes[1][:1], count)
+
+
+def test_a_prior_whose_noise_tells_slots_apart_is_not_answered_from_another_order():
+    """Else an energy would depend on which order was asked about first, and so on the other images of a batch."""
+    generator = PaintingGenerator(order_free=True)
+    first = generator.layout((0, 1, 1, 7, 7), (1, 8, 2, 15, 6), (1, 3, 9, 6, 16))
+    second = generator.layout((1, 3, 9, 6, 16), (0, 1, 1, 7, 7), (1, 8, 2, 15, 6))
+    prior, image = TiltedPrior(SHAPE), torch.tensor([0])
+    posterior = generator.posterior([first], prior=prior)
+    energies = [float(posterior.energy(image, ids[None])) for ids in (first, second)]
+    assert float(generator.posterior([first], prior=prior).energy(image, second[None])) == energies[1]
+    assert energies[1] - energies[0] == pytest.approx(
+        float(prior.energy(generator.embed(second[None])) - prior.energy(generator.embed(first[None]))), abs=1e-6)

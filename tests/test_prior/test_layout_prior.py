@@ -180,9 +180,9 @@ def checkpoint(tmp_path):
     return path
 
 
-def model_of(checkpoint):
+def model_of(checkpoint, **changes):
     torch.manual_seed(0)
-    return LayoutPriorModel(dict(type='dive_mmdet.LayoutPrior', **SMALL), VOCABULARY, TABLE, str(checkpoint))
+    return LayoutPriorModel(dict(type='dive_mmdet.LayoutPrior', **SMALL), VOCABULARY, TABLE, str(checkpoint), **changes)
 
 
 def sample(*objects):
@@ -246,3 +246,18 @@ def test_a_checkpoint_of_the_runner_is_told_how_to_become_weights(tmp_path, chec
     torch.save(dict(state_dict=state, message_hub=HistoryBuffer([1.0], [1])), tmp_path / 'iter_9.pth')
     with pytest.raises(ValueError, match=r'iter_9.pth is not plain weights; .*tools/misc/publish_weights.py IN OUT'):
         model_of(tmp_path / 'iter_9.pth')
+
+
+def test_each_layout_is_learned_with_several_noises_and_some_classes_unknown(checkpoint):
+    model = model_of(checkpoint, noises=500, class_dropout=0.25)
+    samples, seen = [sample(*objects) for objects in SAMPLES], []
+    model.prior.loss = lambda rows: seen.append(rows) or rows.mean()
+    model(torch.zeros(2), samples, mode='loss')
+    plain, (rows,) = model(torch.zeros(2), samples), seen
+    assert rows.shape == (1000, 9, 8)
+    unknown = torch.load(checkpoint)['state_dict']['backbone.table.weight'][81:84].mean(dim=0)
+    changed = (rows != plain.repeat(500, 1, 1)).any(dim=2)
+    torch.testing.assert_close(rows[changed], unknown.expand(int(changed.sum()), -1), rtol=0, atol=1e-6)
+    share = changed.view(500, 2, 9).float().mean(dim=0)
+    present = torch.tensor([[1, 0, 0, 1, 0, 0, 0, 0, 0], [1] + [0] * 8], dtype=torch.bool)
+    assert bool((share[~present] == 0).all()) and bool(((share[present] - 0.25).abs() < 0.1).all())
