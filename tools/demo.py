@@ -1,6 +1,6 @@
 """The main job: DIVE and Faster R-CNN on the same real handwriting, scored by the same COCO evaluator.
 
-    python tools/demo.py [--ann-file val_32.json] [--out work_dirs/demo] [--batch-size 8] [--precision bfloat16]
+    python tools/demo.py [--ann-file val_32.json] [--out work_dirs/demo] [--batch-size 8] [--precision float32]
 
 Writes OUT/report.json, OUT/detections.png (ground truth, DIVE and Faster R-CNN for 12 scenes) and OUT/inversion.png
 (the course of one inversion). A finished image is on disk at once and skipped when the command is repeated.
@@ -24,7 +24,7 @@ METHODS = {
 COLUMNS = ('bbox_mAP', 'bbox_mAP_50', 'bbox_mAP_75', 'AR', 'seconds_per_image', 'nfe_per_image', 'images')
 
 
-def detect(out: Path, ann_file: str, batch_size: int, precision: str | None) -> tuple[dict[str, list], dict[str, dict]]:
+def detect(out: Path, ann_file: str, batch_size: int, precision: str) -> tuple[dict[str, list], dict[str, dict]]:
     """Records and scores of all methods."""
     from mmengine.config import Config
 
@@ -56,8 +56,8 @@ def main() -> None:
     parser.add_argument('--ann-file', default='val_32.json', help='of data/digit_scenes: val.json, val_60.json, ...')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/demo'))
     parser.add_argument('--batch-size', type=int, default=8)
-    parser.add_argument('--precision', default=None,
-                        help="of DIVE's objective; bfloat16 is faster where the CPU has AVX512-BF16")
+    parser.add_argument('--precision', default='auto',
+                        help="of DIVE's objective; by default bfloat16 where this machine multiplies it in hardware")
     args = parser.parse_args()
     args.out = args.out.resolve()
     os.chdir(ROOT)
@@ -68,7 +68,10 @@ def main() -> None:
     if not (data / args.ann_file).is_file():
         sys.exit(f'{data / args.ann_file} is missing: choose one of '
                  f'{", ".join(sorted(path.name for path in data.glob("*.json")))}.')
-    records, report = detect(args.out, args.ann_file, args.batch_size, args.precision)
+    from dive_mmdet.diffusion.precision import fastest_precision
+    precision = fastest_precision() if args.precision == 'auto' else args.precision
+    print(f'precision of the objective: {precision}', flush=True)
+    records, report = detect(args.out, args.ann_file, args.batch_size, precision)
     (args.out / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
     from demo_pictures import draw_course, draw_detections
     draw_detections(records, data / 'val', data / args.ann_file, args.out / 'detections.png')

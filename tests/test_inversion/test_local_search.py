@@ -73,3 +73,14 @@ def test_deciding_on_more_pairs_costs_two_moves_a_step():
     generator, posterior, local = search(num_pairs=4)
     local.refine(IMAGE, generator.layout(TRUTH)[None], SLOT, 1, 1, 4)
     assert posterior.nfe.tolist() == [4 + 8 + 2 * 3]
+
+
+@pytest.mark.parametrize('slack, expected', [(1.0, TRUTH), (0.35, (1, 3, 4, 9, 12))])
+def test_hypotheses_far_behind_are_not_refined(slack, expected):
+    """Half of the object gains four times as much as a box beside it, which one move would put right."""
+    generator = PaintingGenerator()
+    posterior = generator.posterior([generator.layout(TRUTH)])
+    half, beside = generator.layout((1, 3, 4, 7, 12)), generator.layout((1, 5, 6, 13, 14))
+    found = LocalSearch(posterior, (1, 16), max_moves=1, slack=slack).classify(
+        IMAGE, torch.stack([half, beside])[None], SLOT, num_pairs=4, hypotheses=6)
+    assert objects_of(generator, found[0]) == {expected}

@@ -250,3 +250,18 @@ def test_the_next_object_gains_most_for_its_area(area_exponent, first):
     layouts = [objects_of(generator, torch.tensor(ids)) for _, _, ids in found.trace[0]]
     assert next(layout for layout in layouts if layout) == {first}
     assert layouts[-1] == objects_of(generator, truth)
+
+
+@pytest.mark.parametrize('candidates', [1, 2, 4])
+def test_the_best_candidates_are_refined_whatever_their_rank(candidates, monkeypatch):
+    """The atlas ranks them from the worst to the best; which of those it is asked for are good, energies say."""
+    generator = PaintingGenerator()
+    truth = (1, 4, 4, 10, 10)
+    boxes = torch.tensor([[4, 4, 6, 6], [4, 4, 8, 7], [5, 5, 9, 9], [5, 4, 10, 10]])
+    monkeypatch.setattr('dive_mmdet.inversion.proposal.coarse_boxes', lambda *arguments: boxes)
+    monkeypatch.setattr('dive_mmdet.inversion.atlas.Atlas.best',
+                        lambda atlas, posterior, images, ids, count, distinct: torch.arange(count)[None])
+    found = ProposalInverter(**BOXES, candidates=candidates, finalists=1, max_moves=0, polish_rounds=0,
+                             revisit=0).invert(generator.posterior([generator.layout(truth)]))
+    first = next(ids for _, _, ids in found.trace[0][1:])
+    assert objects_of(generator, torch.tensor(first)) == {(1, *boxes[candidates - 1].tolist())}

@@ -79,3 +79,18 @@ def test_offers_say_whose_they_are():
         chosen = layouts[which == image]
         energy = posterior.energy(torch.full((len(chosen),), image), chosen)
         assert objects_of(generator, chosen[energy.argmin()]) == set(truth[image])
+
+
+def test_the_union_of_both_stays_a_candidate_when_moves_lead_astray(monkeypatch):
+    """On few pairs a box of unknown class may move away from the union that a classified object wants."""
+    generator = PaintingGenerator()
+    own = rearrangements(generator, [WHOLE])
+    astray = generator.layout((0, 4, 2, 8, 12))
+
+    def refine(images, ids, slots, *arguments):
+        unknown = (ids == generator.vocabulary.any_class).any(dim=1, keepdim=True)
+        return torch.where(unknown, own._unknown(ids, slots, own._boxes(astray.expand_as(ids))[:, 0]), ids)
+    monkeypatch.setattr(own.local, 'refine', refine)
+    halves = generator.layout((1, 2, 2, 8, 7), (1, 2, 7, 8, 12))
+    _, merged = own.merge(torch.zeros(1, dtype=torch.long), halves[None])
+    assert objects_of(generator, merged[0]) == {WHOLE}
