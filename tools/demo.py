@@ -1,6 +1,7 @@
 """The main job: DIVE and Faster R-CNN on the same real handwriting, scored by the same COCO evaluator.
 
-    python tools/demo.py [--ann-file val_32.json] [--out work_dirs/demo] [--batch-size 8] [--precision float32]
+    python tools/demo.py [--ann-file val_32.json] [--out work_dirs/demo] [--batch-size 8] [--precision float32] \
+        [--compile]
 
 Writes OUT/report.json, OUT/detections.png (ground truth, DIVE and Faster R-CNN for 12 scenes) and OUT/inversion.png
 (the course of one inversion). A finished image is on disk at once and skipped when the command is repeated.
@@ -24,7 +25,8 @@ METHODS = {
 COLUMNS = ('bbox_mAP', 'bbox_mAP_50', 'bbox_mAP_75', 'AR', 'seconds_per_image', 'nfe_per_image', 'images')
 
 
-def detect(out: Path, ann_file: str, batch_size: int, precision: str) -> tuple[dict[str, list], dict[str, dict]]:
+def detect(out: Path, ann_file: str, batch_size: int, precision: str,
+           compiled: bool) -> tuple[dict[str, list], dict[str, dict]]:
     """Records and scores of all methods."""
     from mmengine.config import Config
 
@@ -35,7 +37,8 @@ def detect(out: Path, ann_file: str, batch_size: int, precision: str) -> tuple[d
         if not (ROOT / checkpoint).is_file():
             sys.exit(f'{checkpoint} is missing: check out the repository whole, or make it with `make train-demo`.')
         records[name] = run_images(str(ROOT / config), str(ROOT / checkpoint), out / name, ann_file, batch_size,
-                                   precision, show=lambda line: print(f'    {line}', flush=True))
+                                   precision, {'model.backbone.compile': True} if compiled and name == 'dive' else {},
+                                   show=lambda line: print(f'    {line}', flush=True))
         cfg = Config.fromfile(ROOT / config)
         with contextlib.redirect_stdout(io.StringIO()):
             report[name] = evaluate_records(records[name], cfg.data_root + ann_file, tuple(cfg.classes))
@@ -58,6 +61,7 @@ def main() -> None:
     parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument('--precision', default='auto',
                         help="of DIVE's objective; by default bfloat16 where this machine multiplies it in hardware")
+    parser.add_argument('--compile', action='store_true', help='the generator: worth it from about 60 images on')
     args = parser.parse_args()
     args.out = args.out.resolve()
     os.chdir(ROOT)
@@ -71,7 +75,7 @@ def main() -> None:
     from dive_mmdet.diffusion.precision import fastest_precision
     precision = fastest_precision() if args.precision == 'auto' else args.precision
     print(f'precision of the objective: {precision}', flush=True)
-    records, report = detect(args.out, args.ann_file, args.batch_size, precision)
+    records, report = detect(args.out, args.ann_file, args.batch_size, precision, args.compile)
     (args.out / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
     from demo_pictures import draw_course, draw_detections
     draw_detections(records, data / 'val', data / args.ann_file, args.out / 'detections.png')

@@ -10,7 +10,8 @@ inversion_hook = dict(
         sides=[0.25, 0.34, 0.44],  # longer sides of the first boxes, as parts of the image's side
         aspects=[1.0, 0.6, 0.3],  # width over height
         max_side=0.5,
-        polish_pairs=4,  # on which moves of a found object are compared; the whole bank decides
+        hypotheses=5,  # classified boxes refined for each object
+        polish_pairs=8,  # on which moves of a found object are compared; the whole bank decides
         min_gain=0.0005),  # energy that an object must be worth
     # Without the lowest noise, at which the layout is forgotten, and the highest (docs/design.md).
     objective=dict(num_pairs=16, low=200, high=900, space='epsilon'))

@@ -3,7 +3,7 @@ import argparse
 
 import torch
 from mmdet.apis import init_detector
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, DefaultScope
 
@@ -16,11 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('checkpoint')
     parser.add_argument('--ann-file', default=None, help="relative to the data root, instead of the config's")
     parser.add_argument('--img-prefix', default=None, help="relative to the data root, instead of the config's")
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='KEY=VALUE of the config')
 
 
 def configured(args: argparse.Namespace) -> Config:
     """The config with the images that were named."""
     config = Config.fromfile(args.config)
+    config.merge_from_dict(args.cfg_options)
     dataset = config.test_dataloader.dataset
     dataset.ann_file = args.ann_file or dataset.ann_file
     if args.img_prefix:

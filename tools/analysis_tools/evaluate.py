@@ -1,7 +1,8 @@
 """Test a config image by image, keeping what is finished, and print its figures as one row.
 
     python tools/analysis_tools/evaluate.py CONFIG CHECKPOINT --out work_dirs/NAME [--ann-file val_60.json] \
-        [--img-prefix val/] [--batch-size 8] [--precision bfloat16]
+        [--img-prefix val/] [--batch-size 8] [--precision bfloat16] \
+        [--cfg-options model.backbone.compile=True]
 
 The row is COCO's bbox_mAP, bbox_mAP_50, bbox_mAP_75 and AR, seconds and network evaluations an image (a backward
 counts as two), and images. OUT/report.json holds it with the settings of the search. The same command goes on after an
@@ -32,7 +33,8 @@ def main() -> None:
     records = run_images(args.config, args.checkpoint, args.out / 'records', ann_file=dataset.ann_file,
                          batch_size=args.batch_size, precision=args.precision,
                          show=lambda line: print(f'    {line}', flush=True),
-                         cfg_options={'test_dataloader.dataset.data_prefix.img': dataset.data_prefix.img})
+                         cfg_options={'test_dataloader.dataset.data_prefix.img': dataset.data_prefix.img,
+                                      **args.cfg_options})
     with contextlib.redirect_stdout(io.StringIO()):
         row = evaluate_records(records, str(Path(dataset.data_root) / dataset.ann_file), tuple(config.classes))
     settings = dict(config=args.config, precision=args.precision, hooks=config.get('custom_hooks', []))

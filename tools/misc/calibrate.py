@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from mmdet.apis import init_detector
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from publish_weights import write_whole
 from pycocotools.coco import COCO
 
@@ -64,11 +64,12 @@ def main() -> None:
     parser.add_argument('--iou', type=float, default=0.5)
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/calibrate'))
     parser.add_argument('--precision', default=None, help='of the objective: float32 or bfloat16')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='KEY=VALUE of the config')
     args = parser.parse_args()
     config = Config.fromfile(args.config)
     records = run_images(args.config, str(args.checkpoint), args.work_dir, ann_file=args.ann_file,
                          precision=args.precision,
-                         cfg_options={'test_dataloader.dataset.data_prefix.img': args.img_prefix})
+                         cfg_options={'test_dataloader.dataset.data_prefix.img': args.img_prefix, **args.cfg_options})
     model = init_detector(config, str(args.checkpoint), device='cpu')
     coco = COCO(str(Path(config.data_root) / args.ann_file))
     features, class_features, truth = collect(model, records, coco, config.classes, args.iou)

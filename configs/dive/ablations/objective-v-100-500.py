@@ -1,9 +1,0 @@
-# Errors of v at t = 100 to 500; what an object must be worth grows with the mean weight over t.
-_base_ = ['../dive_proposal_digit-scenes.py']
-
-inversion_hook = dict(
-    _base_.inversion_hook,
-    inverter=dict(_base_.inversion_hook.inverter, min_gain=3.3 * _base_.inversion_hook.inverter.min_gain),
-    objective=dict(num_pairs=16, low=100, high=500, space='v_prediction'))
-custom_hooks = [inversion_hook, {{_base_.prior_hook}}]
-model = dict(hooks=custom_hooks)
