@@ -1,12 +1,13 @@
-from .condition import ObjectEncoder
-from .denoisers import PatchTransformer, SpatialTransformerUNet
+from .class_generator import ClassGenerator
+from .condition import ClassRow, ObjectEncoder
+from .denoisers import DiT, PatchTransformer, SpatialTransformerUNet
 from .first_stage import IdentityFirstStage, KLFirstStage, VQFirstStage
 from .generator import LayoutGenerator
 from .noise_bank import NoiseBank, stratified_timesteps
 from .schedule import NoiseSchedule
-from .token_table import TokenTable
+from .token_table import ClassTable, TokenTable
 from .token_transformer import TokenTransformer
 
-__all__ = ['IdentityFirstStage', 'KLFirstStage', 'LayoutGenerator', 'NoiseBank', 'NoiseSchedule', 'ObjectEncoder',
-           'PatchTransformer', 'SpatialTransformerUNet', 'TokenTable', 'TokenTransformer', 'VQFirstStage',
-           'stratified_timesteps']
+__all__ = ['ClassGenerator', 'ClassRow', 'ClassTable', 'DiT', 'IdentityFirstStage', 'KLFirstStage', 'LayoutGenerator',
+           'NoiseBank', 'NoiseSchedule', 'ObjectEncoder', 'PatchTransformer', 'SpatialTransformerUNet', 'TokenTable',
+           'TokenTransformer', 'VQFirstStage', 'stratified_timesteps']

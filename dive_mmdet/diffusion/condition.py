@@ -42,3 +42,14 @@ class ObjectEncoder(nn.Module):
         if count < rows.shape[1]:
             objects = torch.cat([objects, self.join_crop(rows[:, count:].flatten(1))[:, None]], dim=1)
         return self.layers(objects)
+
+
+@MODELS.register_module()
+class ClassRow(nn.Module):
+    """The row of a condition of one token, as it is."""
+
+    order_free = False
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """(B, 1, D) -> (B, D)."""
+        return rows[:, 0]

@@ -1,116 +1,39 @@
 """p(x | layout): first stage, token table, condition encoder, denoiser and schedule behind three faces."""
 import torch
-from mmengine.model import BaseModule
-from torch import Tensor, nn
+from torch import Tensor
 
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
 from dive_mmdet.registry import MODELS
 
-from .loading import require_all_weights
-from .schedule import PREDICTION_TYPES
+from .conditional import ConditionalGenerator
 from .token_table import TokenTable
-
-LOSSES = {'l2': nn.functional.mse_loss, 'l1': nn.functional.l1_loss}
 
 
 @MODELS.register_module()
-class LayoutGenerator(BaseModule):
-    """A conditional diffusion model of images given a layout.
-
-    Its faces are `encode` (images -> latents), `embed` (ids -> token rows) and `predict_noise` (noised latents and
-    token rows -> noise); rows need not come from the table, so a condition can be optimised. `loss` trains it.
+class LayoutGenerator(ConditionalGenerator):
+    """A `ConditionalGenerator` of images given a layout.
 
     Args:
         vocabulary: arguments of `LayoutVocabulary`.
         table: arguments of `TokenTable` but the vocabulary.
-        first_stage, schedule, condition, denoiser: configs of the parts.
-        prediction_type: what the denoiser's output is: `epsilon` (published), `sample` or `v_prediction`.
-        loss_type: `l2`, or `l1` (published for the layout model).
-        loss_space: in which prediction type the error is measured; the output's own by default.
-        timestep_exponent: training draws t = T u^exponent with u uniform in [0, 1): 1 is uniform (published), less
-            prefers high noise, where the condition matters most.
+        first_stage, schedule, condition, denoiser, prediction_type, loss_type, loss_space, timestep_exponent, compile,
+            init_cfg: as in `ConditionalGenerator`.
         class_dropout: probability, an object, of replacing its class row by the mean of all class rows at training,
             so that the generator can be asked about a box of unknown class. 0 as published.
-        compile: compile the denoiser at its first use (torch.compile; needs a C++ compiler on a CPU). Worth its minute
-            or two in long runs; numbers change by rounding.
-        init_cfg: as in any BaseModule.
     """
 
     def __init__(self, vocabulary: dict, table: dict, first_stage: dict, schedule: dict, condition: dict,
                  denoiser: dict, prediction_type: str = 'epsilon', loss_type: str = 'l2',
                  loss_space: str | None = None, timestep_exponent: float = 1.0, class_dropout: float = 0.0,
                  compile: bool = False, init_cfg: dict | None = None):
-        super().__init__(init_cfg)
-        if prediction_type not in PREDICTION_TYPES:
-            raise ValueError(f"Unknown prediction_type '{prediction_type}': use one of {', '.join(PREDICTION_TYPES)}.")
-        if loss_type not in LOSSES:
-            raise ValueError(f"Unknown loss_type '{loss_type}': use one of {', '.join(LOSSES)}.")
-        self.vocabulary = LayoutVocabulary(**vocabulary)
-        self.tokenizer = LayoutTokenizer(self.vocabulary)
-        self.table = TokenTable(self.vocabulary, **table)
-        self.first_stage = MODELS.build(first_stage)
-        self.schedule = MODELS.build(schedule)
-        self.condition = MODELS.build(condition)
-        self.denoiser = MODELS.build(denoiser)
-        self.prediction_type, self.loss_type = prediction_type, loss_type
-        self.loss_space = loss_space or prediction_type
-        self.timestep_exponent, self.class_dropout = timestep_exponent, class_dropout
-        if compile:
-            self.denoiser.compile()
-        require_all_weights(self, 'the generator')
+        vocabulary = LayoutVocabulary(**vocabulary)
+        super().__init__(vocabulary, TokenTable(vocabulary, **table), first_stage, schedule, condition, denoiser,
+                         prediction_type, loss_type, loss_space, timestep_exponent, class_dropout, compile, init_cfg)
+        self.tokenizer = LayoutTokenizer(vocabulary)
 
-    @property
-    def latent_shape(self) -> tuple[int, int, int]:
-        """(c, h, w) of the latents."""
-        return self.denoiser.sample_shape
-
-    def encode(self, images: Tensor) -> Tensor:
-        """Images in [-1, 1], (N, 3, H, W) -> latents (N, c, h, w).
-
-        Raises:
-            ValueError: the images' size does not fit the denoiser.
-        """
-        latents = self.first_stage.encode(images)
-        if tuple(latents.shape[1:]) != tuple(self.latent_shape):
-            raise ValueError(f'Images of {tuple(images.shape[1:])} give latents of {tuple(latents.shape[1:])} and the '
-                             f'denoiser wants {tuple(self.latent_shape)}: resize the images in the pipeline.')
-        return latents
-
-    def embed(self, ids: Tensor) -> Tensor:
-        """Token ids (..., L) -> rows (..., L, D); the id `any_class` gives the mean class row."""
-        unknown = ids == self.vocabulary.any_class
-        rows = self.table(ids.masked_fill(unknown, self.vocabulary.none))
-        return torch.where(unknown[..., None], self.mean_class_row(), rows) if bool(unknown.any()) else rows
-
-    def mean_class_row(self) -> Tensor:
-        """The mean of the class rows, (D,): an object of unknown class."""
-        return self.table.weight[self.vocabulary.class_ids].mean(dim=0)
-
-    def predict_noise(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
-        """Predicted noise (B, c, h, w) at timesteps (B,) under token rows (B, L, D)."""
-        output = self.denoiser(x_t, t, self.condition(rows))
-        return self.schedule.to_epsilon(output, x_t, t, self.prediction_type)
-
-    def loss(self, latents: Tensor, ids: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Training loss at random timesteps, latents (N, c, h, w) and token ids (N, L) -> scalar."""
-        u = torch.rand(len(latents), generator=generator).to(latents.device)
-        t = (self.schedule.num_steps * u ** self.timestep_exponent).long()
-        noise = torch.randn(latents.shape, generator=generator).to(latents)
-        rows = self._drop_classes(self.embed(ids), ids, generator)
-        x_t = self.schedule.q_sample(latents, t, noise)
-        output = self.denoiser(x_t, t, self.condition(rows))
-        return self._loss(output, latents, x_t, t, noise)
-
-    def _loss(self, output: Tensor, x0: Tensor, x_t: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        if self.loss_space != self.prediction_type:
-            epsilon = self.schedule.to_epsilon(output, x_t, t, self.prediction_type)
-            weight = self.schedule.error_weight(t, self.loss_space).view(-1, 1, 1, 1)
-            return (LOSSES[self.loss_type](epsilon, noise, reduction='none') * weight).mean()
-        signal, sigma = self.schedule.coefficients(t, x0)
-        target = {'epsilon': noise, 'sample': x0, 'v_prediction': signal * noise - sigma * x0}[self.prediction_type]
-        return LOSSES[self.loss_type](output, target)
-
-    def _drop_classes(self, rows: Tensor, ids: Tensor, generator: torch.Generator | None) -> Tensor:
+    def training_rows(self, ids: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Rows of training layouts, some of whose class rows are the mean class row, (N, L) -> (N, L, D)."""
+        rows = self.embed(ids)
         if not self.class_dropout:
             return rows
         present = self.vocabulary.is_present(ids)

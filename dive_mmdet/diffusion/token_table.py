@@ -1,4 +1,4 @@
-"""The table whose rows stand for ids."""
+"""The tables whose rows stand for ids."""
 import math
 
 import torch
@@ -60,6 +60,21 @@ class TokenTable(nn.Module):
     @property
     def dim(self) -> int:
         return self.weight.shape[1]
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(...) ids -> (..., D) rows."""
+        return nn.functional.embedding(ids, self.weight)
+
+
+class ClassTable(nn.Module):
+    """The rows of classes, the last one the null class's, (C + 1, D).
+
+    They start as published (facebookresearch/DiT, `models.py`), normal with standard deviation 0.02.
+    """
+
+    def __init__(self, num_classes: int, dim: int):
+        super().__init__()
+        self.weight = nn.Parameter(0.02 * torch.randn(num_classes + 1, dim))
 
     def forward(self, ids: Tensor) -> Tensor:
         """(...) ids -> (..., D) rows."""

@@ -2,6 +2,6 @@ from .gradient import GradientInverter
 from .likelihood import Likelihood
 from .posterior import Posterior
 from .proposal import ProposalInverter
-from .space import LayoutSpace
+from .space import ConditionSpace
 
-__all__ = ['GradientInverter', 'LayoutSpace', 'Likelihood', 'Posterior', 'ProposalInverter']
+__all__ = ['ConditionSpace', 'GradientInverter', 'Likelihood', 'Posterior', 'ProposalInverter']

@@ -2,7 +2,7 @@
 import torch
 from torch import Tensor
 
-from dive_mmdet.layout import LayoutVocabulary
+from dive_mmdet.layout import ClassVocabulary, LayoutVocabulary
 
 
 class EnergyCache:
@@ -10,23 +10,31 @@ class EnergyCache:
 
     Args:
         num_pairs: P of the bank.
-        vocabulary: of the layouts.
+        vocabulary: of the conditions.
         order_free: objects in another order are the same layout.
     """
 
-    def __init__(self, num_pairs: int, vocabulary: LayoutVocabulary, order_free: bool):
+    def __init__(self, num_pairs: int, vocabulary: LayoutVocabulary | ClassVocabulary, order_free: bool):
         self.vocabulary, self.order_free = vocabulary, order_free
         self.slots: dict[tuple[int, bytes], int] = {}
         self.values = torch.full((1024, num_pairs), float('nan'))
 
     def find(self, images: Tensor, ids: Tensor) -> Tensor:
         """Places of (image, layout) items in the store, made where there was none; (B,), (B, L) -> (B,)."""
-        keys = self.canonical(ids.cpu()).int().numpy()
-        places = [self.slots.setdefault((image, row.tobytes()), len(self.slots))
-                  for image, row in zip(images.tolist(), keys)]
+        places = [self.slots.setdefault(key, len(self.slots)) for key in self._keys(images, ids)]
         while len(self.slots) > len(self.values):
             self.values = torch.cat([self.values, torch.full_like(self.values, float('nan'))])
         return torch.tensor(places, dtype=torch.long)
+
+    def known(self, images: Tensor, ids: Tensor) -> Tensor:
+        """Errors of (image, layout) items, nan where there are none; (B,), (B, L) -> (B, P). Nothing is stored."""
+        unknown = self.values.new_full((self.values.shape[1],), float('nan'))
+        places = [self.slots.get(key) for key in self._keys(images, ids)]
+        return torch.stack([unknown if place is None else self.values[place] for place in places])
+
+    def _keys(self, images: Tensor, ids: Tensor) -> list[tuple[int, bytes]]:
+        rows = self.canonical(ids.cpu()).int().numpy()
+        return [(image, row.tobytes()) for image, row in zip(images.tolist(), rows)]
 
     def canonical(self, ids: Tensor) -> Tensor:
         """Layouts with their objects sorted, where order does not matter, (B, L) -> (B, L)."""

@@ -40,10 +40,26 @@ def class_evidence(posterior: Posterior, ids: Tensor) -> Tensor:
     return evidence
 
 
+def class_energy(posterior: Posterior) -> Tensor:
+    """Energies of the classes that a search visited, on the whole bank; inf for the others, (N, C).
+
+    Args:
+        posterior: of N images whose conditions are classes.
+    """
+    classes = posterior.vocabulary.class_ids
+    images = torch.arange(len(posterior)).repeat_interleave(len(classes))
+    known = posterior.known(images, classes.repeat(len(posterior))[:, None])
+    return known.view(len(posterior), -1).nan_to_num(nan=float('inf'))
+
+
 def conclude(posterior: Posterior, ids: Tensor, trace: Trace) -> Inversion:
-    """What is known about found layouts (N, L) at the end of a search; every inverter ends with it."""
+    """What is known about found conditions (N, L) at the end of a search; every inverter ends with it."""
     vocabulary = posterior.vocabulary
-    energy, by_class = posterior.energy(torch.arange(len(ids)), ids), class_evidence(posterior, ids)
+    energy = posterior.energy(torch.arange(len(ids)), ids)
+    if not vocabulary.has_objects:
+        return Inversion(ids=ids, energy=energy, nfe=posterior.nfe.clone(), trace=trace.courses,
+                         class_energy=class_energy(posterior))
+    by_class = class_evidence(posterior, ids)
     own = (vocabulary.objects(ids)[..., CLASS] - vocabulary.class_offset).where(vocabulary.is_present(ids), 0)
-    return Inversion(ids=ids, energy=energy, evidence=by_class.gather(-1, own[..., None])[..., 0],
-                     class_evidence=by_class, nfe=posterior.nfe.clone(), trace=trace.courses)
+    return Inversion(ids=ids, energy=energy, nfe=posterior.nfe.clone(), trace=trace.courses,
+                     evidence=by_class.gather(-1, own[..., None])[..., 0], class_evidence=by_class)

@@ -7,7 +7,7 @@ from dive_mmdet.structures import Inversion
 
 from .evidence import conclude
 from .posterior import Posterior
-from .space import LayoutSpace
+from .space import ConditionSpace
 from .trace import Trace
 
 
@@ -20,7 +20,7 @@ class GradientInverter:
     AdamW works element by element, so no item sees another.
 
     Args:
-        distance: `l2`, `cosine` or `continuous`, see `LayoutSpace`.
+        distance: `l2`, `cosine` or `continuous`, see `ConditionSpace`.
         loops: passes over the bank (20).
         pairs_per_step: pairs of one step (25).
         lr, weight_decay: of AdamW (1e-2, 0.01).
@@ -37,26 +37,28 @@ class GradientInverter:
         """Invert N images from `starts` random conditions each."""
         trace = Trace(posterior)
         space = self._space(posterior)
-        v = space.random(self.starts, torch.Generator().manual_seed(self.seed))
-        ids = self._optimise(posterior, space, v.repeat(len(posterior), 1, 1), trace)
+        generator = torch.Generator().manual_seed(self.seed)
+        v = space.random(self.starts, generator)
+        ids = self._optimise(posterior, space, v.repeat(len(posterior), 1, 1), generator, trace)
         return conclude(posterior, ids, trace)
 
     def descend(self, posterior: Posterior, ids: Tensor, trace: Trace) -> Tensor:
         """Go on from given layouts, (N, L) -> (N, L); a layout that only gets worse is returned unchanged."""
         space = self._space(posterior)
-        found = self._optimise(posterior, space, space.table[ids.to(space.table.device)].clone(), trace)
+        generator = torch.Generator().manual_seed(self.seed)
+        found = self._optimise(posterior, space, space.table[ids.to(space.table.device)].clone(), generator, trace)
         images = torch.arange(len(posterior))
         better = posterior.energy(images, found) < posterior.energy(images, ids)
         return torch.where(better[:, None], found, ids)
 
-    def _space(self, posterior: Posterior) -> LayoutSpace:
-        return LayoutSpace(posterior.vocabulary, posterior.generator.table.weight, self.distance)
+    def _space(self, posterior: Posterior) -> ConditionSpace:
+        return ConditionSpace(posterior.vocabulary, posterior.generator.table.weight, self.distance)
 
-    def _optimise(self, posterior: Posterior, space: LayoutSpace, v: Tensor, trace: Trace) -> Tensor:
+    def _optimise(self, posterior: Posterior, space: ConditionSpace, v: Tensor,
+                  generator: torch.Generator, trace: Trace) -> Tensor:
         """Best ids (N, L) from start vectors (N x starts, L, D)."""
         count = len(v) // len(posterior)
         images = torch.arange(len(posterior)).repeat_interleave(count)
-        generator = torch.Generator().manual_seed(self.seed)
         best_energy = torch.full((len(v),), float('inf'))
         best_ids = space.nearest(v).cpu()
         order = torch.arange(posterior.num_pairs)
@@ -76,7 +78,8 @@ class GradientInverter:
             trace.add(images[leader], best_ids[leader], best_energy[leader])
         return best_ids[leader]
 
-    def _gradient(self, posterior: Posterior, space: LayoutSpace, v: Tensor, images: Tensor, pairs: Tensor) -> Tensor:
+    def _gradient(self, posterior: Posterior, space: ConditionSpace, v: Tensor, images: Tensor,
+                  pairs: Tensor) -> Tensor:
         """Gradient of the summed loss in chunks that fit the batch size, (B, L, D)."""
         gradients = []
         for part in torch.arange(len(v)).split(max(1, posterior.batch_size // (2 * len(pairs)))):
@@ -86,7 +89,7 @@ class GradientInverter:
                 gradients.append(torch.autograd.grad(loss, leaf)[0])
         return torch.cat(gradients)
 
-    def _monitor(self, posterior: Posterior, space: LayoutSpace, v: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+    def _monitor(self, posterior: Posterior, space: ConditionSpace, v: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
         ids = space.nearest(v).cpu()
         if self.distance != 'continuous':
             return posterior.energy(images, ids), ids

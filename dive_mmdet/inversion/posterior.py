@@ -61,6 +61,10 @@ class Posterior:
         energy = self.cache.values[places, :count].mean(dim=1)
         return energy if self.prior is None else energy + self.prior_weight * self._prior_energy(ids)
 
+    def known(self, images: Tensor, ids: Tensor) -> Tensor:
+        """Energies on the whole bank that were computed already, nan for others; (B,), (B, L) -> (B,), on the CPU."""
+        return self.cache.known(images, ids).mean(dim=1)
+
     def _fill(self, places: Tensor, images: Tensor, ids: Tensor, count: int) -> None:
         fresh, first = _first_of_each(places)
         missing = self.cache.values[fresh, :count].isnan().nonzero()                  # (M, 2): which layout, which pair

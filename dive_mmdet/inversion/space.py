@@ -2,20 +2,20 @@
 import torch
 from torch import Tensor
 
-from dive_mmdet.layout import LayoutVocabulary
-from dive_mmdet.layout.vocabulary import CLASS, TOKENS_PER_OBJECT
+from dive_mmdet.layout import ClassVocabulary, LayoutVocabulary
 
 DISTANCES = ('l2', 'cosine', 'continuous')
 
 
-class LayoutSpace:
+class ConditionSpace:
     """Continuous conditions (B, L, D) and their projection on the table's rows.
 
-    Class slots go to the nearest class row or none. Corner slots go to the nearest corner row and never to none:
-    whether an object is present is decided by its class slot alone, and an absent object is absent as a whole.
+    Which rows a slot may go to, the vocabulary says: a class goes to the nearest class row and never to the null row;
+    of a layout, class slots go to the nearest class row or none and corner slots to the nearest corner row, and an
+    absent object is absent as a whole.
 
     Args:
-        vocabulary: of the layouts.
+        vocabulary: of the conditions.
         table: (num_tokens, D) rows, frozen.
         distance: `l2` or `cosine` projection (paper, section 3.3), or `continuous`, which projects only to answer.
 
@@ -23,18 +23,13 @@ class LayoutSpace:
         ValueError: an unknown distance, or cosine with a row of zeros.
     """
 
-    def __init__(self, vocabulary: LayoutVocabulary, table: Tensor, distance: str = 'l2'):
+    def __init__(self, vocabulary: LayoutVocabulary | ClassVocabulary, table: Tensor, distance: str = 'l2'):
         if distance not in DISTANCES:
             raise ValueError(f"Unknown distance '{distance}': use one of {', '.join(DISTANCES)}.")
-        if distance == 'cosine' and bool((table.norm(dim=1) == 0).any()):
-            raise ValueError('The table has a row of zeros, which has no direction: use the l2 distance.')
         self.vocabulary, self.table, self.distance = vocabulary, table.detach(), distance
-        device = table.device
-        kinds = vocabulary.slot_kinds
-        self.class_slots = (kinds == CLASS).nonzero()[:, 0].to(device)
-        self.corner_slots = (kinds != CLASS).nonzero()[:, 0].to(device)
-        self.class_candidates = torch.cat([vocabulary.class_ids, torch.tensor([vocabulary.none])]).to(device)
-        self.corner_candidates = vocabulary.corner_ids.to(device)
+        self.candidates = [(slots.to(table.device), ids.to(table.device)) for slots, ids in vocabulary.slot_candidates]
+        if distance == 'cosine' and any(bool((self.table[ids].norm(dim=1) == 0).any()) for _, ids in self.candidates):
+            raise ValueError('The table has a row of zeros, which has no direction: use the l2 distance.')
 
     def random(self, count: int, generator: torch.Generator) -> Tensor:
         """Start vectors, normal with the scalar mean and standard deviation of the whole table, (count, L, D)."""
@@ -45,12 +40,9 @@ class LayoutSpace:
     def nearest(self, v: Tensor) -> Tensor:
         """Ids of the nearest allowed rows, (B, L, D) -> (B, L)."""
         ids = torch.empty(v.shape[:2], dtype=torch.long, device=v.device)
-        ids[:, self.class_slots] = self._nearest(v[:, self.class_slots], self.class_candidates)
-        ids[:, self.corner_slots] = self._nearest(v[:, self.corner_slots], self.corner_candidates)
-        present = self.vocabulary.is_present(ids).repeat_interleave(TOKENS_PER_OBJECT, dim=1)
-        objects = ids[:, :present.shape[1]]
-        objects[~present] = self.vocabulary.none
-        return ids
+        for slots, candidates in self.candidates:
+            ids[:, slots] = self._nearest(v[:, slots], candidates)
+        return self.vocabulary.settled(ids)
 
     def project(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """Ids (B, L) and rows (B, L, D); the rows' gradient goes to `v` unchanged (straight-through)."""

@@ -1,5 +1,6 @@
+from .class_vocabulary import ClassVocabulary
 from .compatible import build_tokens
 from .tokenizer import Layout, LayoutTokenizer
 from .vocabulary import LayoutVocabulary
 
-__all__ = ['Layout', 'LayoutTokenizer', 'LayoutVocabulary', 'build_tokens']
+__all__ = ['ClassVocabulary', 'Layout', 'LayoutTokenizer', 'LayoutVocabulary', 'build_tokens']

@@ -30,6 +30,8 @@ class LayoutVocabulary:
         ValueError: a size is missing, contradicts another or does not fit the table.
     """
 
+    has_objects = True
+
     def __init__(self, num_classes: int, num_objects: int, grid: int | None = None, num_tokens: int | None = None,
                  shared_ids: bool = False, encode_crop: bool = False, use_group: bool = False,
                  use_additional: bool = False):
@@ -81,6 +83,22 @@ class LayoutVocabulary:
         """What each position holds: CLASS, TOP_LEFT or BOTTOM_RIGHT, (L,); the crop counts as two corners."""
         kinds = torch.arange(self.num_objects * TOKENS_PER_OBJECT) % TOKENS_PER_OBJECT
         return torch.cat([kinds, torch.tensor([TOP_LEFT, BOTTOM_RIGHT])]) if self.encode_crop else kinds
+
+    @property
+    def slot_candidates(self) -> list[tuple[Tensor, Tensor]]:
+        """Positions and the ids that an answer may have there before it is `settled`.
+
+        Corner slots never go to none: whether an object is present is decided by its class slot alone.
+        """
+        is_class = self.slot_kinds == CLASS
+        classes = torch.cat([self.class_ids, torch.tensor([self.none])])
+        return [(is_class.nonzero()[:, 0], classes), ((~is_class).nonzero()[:, 0], self.corner_ids)]
+
+    def settled(self, ids: Tensor) -> Tensor:
+        """Absent objects absent as a whole, (B, L) -> (B, L)."""
+        ids = ids.clone()
+        self.objects(ids)[~self.is_present(ids)] = self.none
+        return ids
 
     def allowed(self, slot: int) -> Tensor:
         """Ids that position `slot` may take, ascending: classes or corners, and none, which a crop never takes.

@@ -26,7 +26,7 @@ def test_compiling_changes_speed_alone():
     before = frames['unique_graphs']
     gradients = []
     for generator in (plain, compiled):
-        rows = generator.embed(ids).requires_grad_()
+        rows = generator.embed(ids).detach().requires_grad_()
         noise = generator.predict_noise(x_t, t, rows)
         noise.square().mean().backward()
         gradients.append((noise.detach(), rows.grad))

@@ -1,4 +1,5 @@
+from .dit import DiT
 from .patch_transformer import PatchTransformer
 from .unet import SpatialTransformerUNet
 
-__all__ = ['PatchTransformer', 'SpatialTransformerUNet']
+__all__ = ['DiT', 'PatchTransformer', 'SpatialTransformerUNet']

@@ -3,7 +3,7 @@ import pytest
 import torch
 from painting import PaintingGenerator
 
-from dive_mmdet.inversion import LayoutSpace
+from dive_mmdet.inversion import ConditionSpace
 from dive_mmdet.layout import LayoutVocabulary
 from dive_mmdet.layout.vocabulary import CLASS
 
@@ -37,7 +37,7 @@ def nearest_by_hand(vocabulary, table, v, distance):
 @pytest.mark.parametrize('distance', ['l2', 'cosine'])
 def test_nearest_rows_are_those_of_an_exhaustive_search(vocabulary, distance):
     table, v = random_table(vocabulary), conditions(vocabulary)
-    ids = LayoutSpace(vocabulary, table, distance).nearest(v)
+    ids = ConditionSpace(vocabulary, table, distance).nearest(v)
     assert ids.tolist() == [nearest_by_hand(vocabulary, table, row, distance) for row in v]
 
 
@@ -45,7 +45,7 @@ def test_the_two_distances_differ_where_lengths_do():
     table = random_table(VOCABULARY)
     table[VOCABULARY.none] *= 100
     v = conditions(VOCABULARY)
-    l2, cosine = (LayoutSpace(VOCABULARY, table, distance).nearest(v) for distance in ('l2', 'cosine'))
+    l2, cosine = (ConditionSpace(VOCABULARY, table, distance).nearest(v) for distance in ('l2', 'cosine'))
     assert bool(VOCABULARY.is_present(l2).all()) and not bool(VOCABULARY.is_present(cosine).all())
 
 
@@ -55,7 +55,7 @@ def test_rows_of_the_table_are_their_own_nearest(distance):
     ids = torch.stack([VOCABULARY.allowed(slot)[torch.randint(3, (20,), generator=generator)]
                        for slot in range(VOCABULARY.length)], dim=1)
     table = random_table(VOCABULARY)
-    assert torch.equal(LayoutSpace(VOCABULARY, table, distance).nearest(table[ids]), ids)
+    assert torch.equal(ConditionSpace(VOCABULARY, table, distance).nearest(table[ids]), ids)
 
 
 def test_presence_belongs_to_the_class_slot_alone():
@@ -64,7 +64,7 @@ def test_presence_belongs_to_the_class_slot_alone():
     v = table[VOCABULARY.none].repeat(3, VOCABULARY.length, 1)
     v[1, 0] = table[VOCABULARY.class_ids[1]]
     v[2, 3] = table[VOCABULARY.class_ids[2]]
-    ids = LayoutSpace(VOCABULARY, table).nearest(v)
+    ids = ConditionSpace(VOCABULARY, table).nearest(v)
     assert VOCABULARY.is_present(ids).tolist() == [[False, False], [True, False], [False, True]]
     absent = ~VOCABULARY.is_present(ids)
     objects = VOCABULARY.objects(ids)
@@ -77,7 +77,7 @@ def test_straight_through_gradient_is_the_rows_gradient():
     """Of a loss that is far from linear: the painting's error."""
     generator = PaintingGenerator()
     target = generator.paint(generator.embed(generator.layout((0, 2, 2, 9, 9)))[None])
-    space = LayoutSpace(generator.vocabulary, generator.table.weight)
+    space = ConditionSpace(generator.vocabulary, generator.table.weight)
     ids = generator.layout((1, 3, 1, 8, 12))
     v = (space.table[ids][None] + 0.01 * conditions(generator.vocabulary, 1, 4)).requires_grad_()
     found, rows = space.project(v)
@@ -92,14 +92,14 @@ def test_straight_through_gradient_is_the_rows_gradient():
 
 def test_a_continuous_condition_is_projected_only_to_answer():
     table, v = random_table(VOCABULARY), conditions(VOCABULARY)
-    ids, rows = LayoutSpace(VOCABULARY, table, 'continuous').project(v)
+    ids, rows = ConditionSpace(VOCABULARY, table, 'continuous').project(v)
     assert rows is v
-    assert torch.equal(ids, LayoutSpace(VOCABULARY, table, 'l2').nearest(v))
+    assert torch.equal(ids, ConditionSpace(VOCABULARY, table, 'l2').nearest(v))
 
 
 def test_starts_have_the_mean_and_spread_of_the_whole_table():
     table = 3 * random_table(VOCABULARY) + 7
-    space = LayoutSpace(VOCABULARY, table)
+    space = ConditionSpace(VOCABULARY, table)
     v = space.random(2000, torch.Generator().manual_seed(0))
     assert v.shape == (2000, VOCABULARY.length, 5)
     assert abs(float(v.mean() - table.mean())) < 0.05 and abs(float(v.std() - table.std())) < 0.05
@@ -109,15 +109,15 @@ def test_starts_have_the_mean_and_spread_of_the_whole_table():
 def test_the_table_stays_frozen():
     table = torch.nn.Parameter(random_table(VOCABULARY))
     v = conditions(VOCABULARY).requires_grad_()
-    LayoutSpace(VOCABULARY, table).project(v)[1].sum().backward()
+    ConditionSpace(VOCABULARY, table).project(v)[1].sum().backward()
     assert table.grad is None and torch.equal(v.grad, torch.ones_like(v))
 
 
 def test_what_cannot_be_projected_is_refused():
     table = random_table(VOCABULARY)
     with pytest.raises(ValueError, match="Unknown distance 'l1': use one of l2, cosine, continuous"):
-        LayoutSpace(VOCABULARY, table, 'l1')
+        ConditionSpace(VOCABULARY, table, 'l1')
     table[4] = 0
     with pytest.raises(ValueError, match='a row of zeros, which has no direction: use the l2 distance'):
-        LayoutSpace(VOCABULARY, table, 'cosine')
-    LayoutSpace(VOCABULARY, table, 'l2')
+        ConditionSpace(VOCABULARY, table, 'cosine')
+    ConditionSpace(VOCABULARY, table, 'l2')
