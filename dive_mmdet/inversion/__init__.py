@@ -1,7 +1,9 @@
+from .enumeration import AdaptiveEnumeration, ExhaustiveEnumeration
 from .gradient import GradientInverter
 from .likelihood import Likelihood
 from .posterior import Posterior
 from .proposal import ProposalInverter
 from .space import ConditionSpace
 
-__all__ = ['ConditionSpace', 'GradientInverter', 'Likelihood', 'Posterior', 'ProposalInverter']
+__all__ = ['AdaptiveEnumeration', 'ConditionSpace', 'ExhaustiveEnumeration', 'GradientInverter', 'Likelihood',
+           'Posterior', 'ProposalInverter']

@@ -1,46 +1,22 @@
 """The inversion of classes against a trace of the original program (tests/data/dive_classification)."""
-import json
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
+from published_dit import load_generator, load_trace, posterior_of
 
-from dive_mmdet.diffusion import ClassGenerator
-from dive_mmdet.inversion import GradientInverter, Likelihood, Posterior
+from dive_mmdet.inversion import GradientInverter
 
-DATA = Path(__file__).resolve().parents[1] / 'data'
 MODES = ('l2', 'cosine', 'continuous')
 LOOPS, STEPS = 16, 5
 
 
 @pytest.fixture(scope='module')
 def recorded():
-    return {name: torch.from_numpy(np.asarray(value))
-            for name, value in np.load(DATA / 'dive_classification/trace.npz').items()}
+    return load_trace()
 
 
 @pytest.fixture(scope='module')
 def generator():
-    settings = json.loads((DATA / 'dit/config.json').read_text())
-    generator = ClassGenerator(
-        settings['num_classes'], settings['hidden_size'],
-        first_stage=dict(type='dive_mmdet.IdentityFirstStage', channels=3),
-        schedule=dict(type='dive_mmdet.NoiseSchedule', schedule='linear', beta_start=1e-4, beta_end=2e-2),
-        denoiser=dict(type='dive_mmdet.DiT', sample_size=8, channels=4, patch_size=2, width=48, num_layers=2,
-                      num_heads=3, learn_sigma=True))
-    weights = torch.load(DATA / 'dit/model.pt', weights_only=True)
-    table = weights.pop('y_embedder.embedding_table.weight')
-    generator.load_state_dict({'table.weight': table, **{f'denoiser.{name}': value for name, value in weights.items()}},
-                              strict=False)
-    return generator.requires_grad_(False)
-
-
-def posterior_of(generator, recorded):
-    likelihood = Likelihood(generator, num_pairs=125)
-    likelihood.bank.timesteps.copy_(recorded['ts'])
-    likelihood.bank.noise.copy_(recorded['noises'])
-    return Posterior(likelihood, recorded['x0'])
+    return load_generator()
 
 
 class Watched(GradientInverter):
