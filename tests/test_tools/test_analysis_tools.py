@@ -156,3 +156,18 @@ def test_calibration_reads_the_label_at_an_objects_place(monkeypatch):
                    dict(bbox=[0, 40, 10, 10], category_id=5)]
     assert places(found, torch.tensor([64.0] * 4), annotations, {5: 0, 7: 1}, 0.5) == [-1, 1, -1, -1]
     assert places(found, torch.tensor([64.0] * 4), annotations, {7: 1, 9: 0}, 0.5) == [-1, 1, 0, -1]
+
+
+def test_random_boxes_are_all_boxes_and_never_an_images_own(judged):
+    """All images have one size here, so boxes move as they are."""
+    import random_boxes
+    coco = COCO(str(judged[0]))
+    for seed in range(3):
+        records = random_boxes.random_records(coco, [5, 6], seed)
+        own = {image: sorted((*ann['bbox'][:2], ann['category_id']) for ann in coco.imgToAnns[image])
+               for image in coco.getImgIds()}
+        given = {record['img_id']: sorted((*box[:2], 5 + label) for box, label in zip(record['bboxes'],
+                                                                                       record['labels']))
+                 for record in records}
+        assert sorted(own.values()) == sorted(given.values())
+        assert all(own[image] != given[image] for image in own)

@@ -1,0 +1,60 @@
+"""The AP of boxes that know nothing of the image: each test image gets the boxes and labels of another one.
+
+    python tools/analysis_tools/random_boxes.py CONFIG [--ann-file val_32.json] [--seeds 5]
+
+Number, sizes, places and labels of the boxes are those of the data set, scores are random; what a detector must beat
+to have seen anything. Boxes are scaled to the image that they are put on. Prints the mean over seeds 0 .. SEEDS - 1.
+"""
+import argparse
+import contextlib
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+from pycocotools.coco import COCO
+
+from dive_mmdet.engine import evaluate_records
+
+
+def random_records(coco: COCO, categories: list[int], seed: int) -> list[dict]:
+    """Records as of a detector that gives each image another one's annotations."""
+    rng = np.random.default_rng(seed)
+    images = coco.loadImgs(coco.getImgIds())
+    shift = int(rng.integers(1, len(images))) if len(images) > 1 else 0
+    order = rng.permutation(len(images))
+    records = []
+    for place, index in enumerate(order):
+        image, other = images[index], images[order[(place + shift) % len(order)]]
+        scale = np.array([image['width'] / other['width'], image['height'] / other['height']] * 2)
+        annotations = [ann for ann in coco.imgToAnns[other['id']] if ann['category_id'] in categories]
+        boxes = [(np.array([x, y, x + w, y + h]) * scale).tolist() for x, y, w, h in
+                 (ann['bbox'] for ann in annotations)]
+        records.append(dict(img_id=image['id'], bboxes=boxes, scores=rng.random(len(boxes)).tolist(),
+                            labels=[categories.index(ann['category_id']) for ann in annotations], seconds=0, nfe=0))
+    return records
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config')
+    parser.add_argument('--ann-file', default=None, help="relative to the data root, instead of the config's")
+    parser.add_argument('--seeds', type=int, default=5)
+    args = parser.parse_args()
+    warnings.filterwarnings('ignore')
+    config = Config.fromfile(args.config)
+    dataset = config.test_dataloader.dataset
+    ann_file = str(Path(dataset.data_root) / (args.ann_file or dataset.ann_file))
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(ann_file)
+        categories = coco.getCatIds(catNms=list(config.classes))
+        rows = [evaluate_records(random_records(coco, categories, seed), ann_file, tuple(config.classes))
+                for seed in range(args.seeds)]
+    for name in ('bbox_mAP', 'bbox_mAP_50', 'bbox_mAP_75', 'AR'):
+        values = [row[name] for row in rows]
+        print(f'{name} {np.mean(values):.4f} (from {min(values):.4f} to {max(values):.4f})')
+
+
+if __name__ == '__main__':
+    main()
