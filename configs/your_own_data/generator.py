@@ -10,7 +10,7 @@ model = dict(
     precision='bfloat16',  # faster where the CPU has AVX512-BF16; 'float32' where it has not
     listening=dict(num_pairs=4, low=400, high=1000, space='sample', shift=4 / _base_.image_size))
 
-max_iters = 12000
+max_iters = 6000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=1000)
 # The check compares layouts, so their boxes are resized with the image.
 val_dataloader = dict(dataset=dict(num_objects={{_base_.num_objects}}, max_images=200,

@@ -68,7 +68,7 @@ class GradientInverter:
             order = order[torch.randperm(len(order), generator=generator)]
             for pairs in order.split(self.pairs_per_step):
                 optimizer.zero_grad()
-                v.grad = self._gradient(posterior, space, v, images, pairs)
+                v.grad = self._gradient(posterior, space, v.detach(), images, pairs)
                 optimizer.step()
             monitor, ids = self._monitor(posterior, space, v.detach(), images)
             better = monitor < best_energy
@@ -80,14 +80,8 @@ class GradientInverter:
 
     def _gradient(self, posterior: Posterior, space: ConditionSpace, v: Tensor, images: Tensor,
                   pairs: Tensor) -> Tensor:
-        """Gradient of the summed loss in chunks that fit the batch size, (B, L, D)."""
-        gradients = []
-        for part in torch.arange(len(v)).split(max(1, posterior.batch_size // (2 * len(pairs)))):
-            with torch.enable_grad():
-                leaf = v.detach()[part].requires_grad_()
-                loss = posterior.loss(images[part], space.project(leaf)[1], pairs).sum()
-                gradients.append(torch.autograd.grad(loss, leaf)[0])
-        return torch.cat(gradients)
+        """Of the summed loss, (B, L, D): straight-through, so that of the projected rows is that of v."""
+        return posterior.gradient(images, space.project(v)[1], pairs)
 
     def _monitor(self, posterior: Posterior, space: ConditionSpace, v: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
         ids = space.nearest(v).cpu()

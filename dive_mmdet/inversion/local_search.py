@@ -5,6 +5,7 @@ from torch import Tensor
 from .evidence import remove
 from .moves import SIDE_MOVES, class_moves, corners_to_steps, move_boxes
 from .posterior import Posterior
+from .slopes import guided_layouts, helpful_together, single_steps
 
 
 class LocalSearch:
@@ -15,11 +16,13 @@ class LocalSearch:
         bounds: shortest and longest side of a box in grid steps.
         max_moves: of one box in one refinement.
         slack: hypotheses are refined whose object gains at least 1 - slack times what the best one gains.
+        guided: the gradient says which moves are worth an energy (`slopes.py`); else all single moves are compared.
     """
 
-    def __init__(self, posterior: Posterior, bounds: tuple[int, int], max_moves: int, slack: float = 1.0):
+    def __init__(self, posterior: Posterior, bounds: tuple[int, int], max_moves: int, slack: float = 1.0,
+                 guided: bool = False):
         self.posterior, self.vocabulary = posterior, posterior.vocabulary
-        self.bounds, self.max_moves, self.slack = bounds, max_moves, slack
+        self.bounds, self.max_moves, self.slack, self.guided = bounds, max_moves, slack, guided
 
     def energy(self, images: Tensor, ids: Tensor, num_pairs: int | None = None) -> Tensor:
         """Energies on the first pairs of the bank, by default on all, which is what decisions are made on; (B,)."""
@@ -31,7 +34,7 @@ class LocalSearch:
         return self.energy(images.repeat_interleave(count), layouts.flatten(0, 1), num_pairs).view(-1, count)
 
     def refine(self, images: Tensor, ids: Tensor, slots: Tensor, num_pairs: int, step: int,
-               decide_pairs: int | None = None) -> Tensor:
+               decide_pairs: int | None = None, exact: bool = False) -> Tensor:
         """Move one box of each layout to a local minimum, steps halving from `step` to 1.
 
         Args:
@@ -40,11 +43,15 @@ class LocalSearch:
             step: first one, in grid steps.
             decide_pairs: on which the two best moves are compared with staying, where that is more; `num_pairs` by
                 default.
+            exact: compare all single moves, whatever the gradient says, which knows little about long ones.
 
         Returns:
             (B, L).
         """
         decide_pairs = max(num_pairs, decide_pairs or num_pairs)
+        if self.guided and not exact:
+            movable = torch.nn.functional.one_hot(slots, self.vocabulary.num_objects).bool()
+            return self._descend(images, ids, movable, num_pairs, step, decide_pairs)
         ids, energy = ids.clone(), self.energy(images, ids, decide_pairs)
         steps = torch.full((len(ids),), step)
         active = torch.arange(len(ids))
@@ -60,8 +67,66 @@ class LocalSearch:
             active = active[steps[active] > 0]
         return ids
 
+    def refine_all(self, images: Tensor, ids: Tensor, num_pairs: int, step: int, decide_pairs: int,
+                   exact: bool = False) -> Tensor:
+        """Move the boxes of all objects at once, as the gradient says; see `refine`.
+
+        Args:
+            exact: then compare all single steps of all sides, in case one is better of which the gradient does not
+                know, and go on while there is one.
+
+        Returns:
+            (B, L).
+        """
+        ids, movable = ids.clone(), self.vocabulary.is_present(ids)
+        ids = self._descend(images, ids, movable, num_pairs, step, decide_pairs)
+        active = torch.arange(len(ids))
+        for _ in range(self.max_moves if exact else 0):
+            energy = self.energy(images[active], ids[active], decide_pairs)
+            layouts, energies = self._single_steps(images[active], ids[active], movable[active], num_pairs)
+            best, least = self._decide(images[active], layouts, energies, num_pairs, decide_pairs)
+            better = least < energy
+            active, best = active[better], best[better]
+            if not len(active):
+                break
+            ids[active] = self._descend(images[active], best, movable[active], num_pairs, step, decide_pairs)
+        return ids
+
+    def _descend(self, images: Tensor, ids: Tensor, movable: Tensor, num_pairs: int, step: int,
+                 decide_pairs: int) -> Tensor:
+        """The best of the moves that the gradient recommends, until none is better; movable (B, K)."""
+        ids, energy = ids.clone(), self.energy(images, ids, decide_pairs)
+        active = torch.arange(len(ids))
+        for _ in range(self.max_moves):
+            if not len(active):
+                break
+            where = images[active]
+            layouts, new = guided_layouts(self.posterior, where, ids[active], movable[active], self.bounds, step,
+                                          num_pairs)
+            best, least = self._decide(where, layouts, self._energies_of(where, layouts, new, num_pairs), num_pairs,
+                                       decide_pairs)
+            better = least < energy[active]
+            active, best, least = active[better], best[better], least[better]
+            ids[active], energy[active] = best, least
+        return ids
+
+    def _single_steps(self, images: Tensor, ids: Tensor, movable: Tensor, num_pairs: int) -> tuple[Tensor, Tensor]:
+        """All single steps of all sides, and what helps on its own done together; (B, M, L), (B, M)."""
+        steps, new = single_steps(self.vocabulary, ids, movable, self.bounds)
+        energies = self._energies_of(images, steps, new, num_pairs)
+        gain = self.energy(images, ids, num_pairs)[:, None] - energies
+        together, new = helpful_together(self.vocabulary, ids, gain, self.bounds)
+        return (torch.cat([steps, together], dim=1),
+                torch.cat([energies, self._energies_of(images, together, new, num_pairs)], dim=1))
+
+    def _energies_of(self, images: Tensor, layouts: Tensor, new: Tensor, num_pairs: int) -> Tensor:
+        """Energies of the layouts that are new, inf for the others, (B,), (B, M, L), (B, M) -> (B, M)."""
+        energies = torch.full(new.shape, float('inf'))
+        energies[new] = self.energy(images[:, None].expand_as(new)[new], layouts[new], num_pairs)
+        return energies
+
     def classify(self, images: Tensor, boxes: Tensor, slots: Tensor, num_pairs: int, hypotheses: int,
-                 area_exponent: float = 0.0, move_pairs: int | None = None) -> Tensor:
+                 area_exponent: float = 0.0, move_pairs: int | None = None, reach: float | None = None) -> Tensor:
         """Give each of several boxes each class, refine the best `hypotheses` and take the best.
 
         Args:
@@ -70,7 +135,10 @@ class LocalSearch:
             num_pairs: on which classes are compared; the whole bank decides at the end.
             hypotheses: classified boxes refined for each image.
             area_exponent: the best has the most gain over area to this power; 0 means the lowest energy.
-            move_pairs: on which boxes are moved; `num_pairs` by default.
+            move_pairs: on which boxes are moved, and classes compared first where these are fewer; `num_pairs` by
+                default.
+            reach: energy that moving a box may gain; hypotheses further above the best one are not moved. By default
+                `slack` decides.
 
         Returns:
             (B, L).
@@ -79,15 +147,21 @@ class LocalSearch:
             return boxes[:, 0]
         layouts = class_moves(boxes.flatten(0, 1), slots.repeat_interleave(boxes.shape[1]), self.vocabulary.class_ids,
                               self.vocabulary).view(len(images), -1, boxes.shape[2])
+        move_pairs = move_pairs or num_pairs
+        if move_pairs < num_pairs:
+            layouts = lowest(layouts, self._cost(images, layouts, slots, move_pairs, area_exponent), hypotheses)
         cost = self._cost(images, layouts, slots, num_pairs, area_exponent)
         least, order = cost.topk(min(hypotheses, cost.shape[1]), dim=1, largest=False)
         several = layouts.gather(1, order[..., None].expand(-1, -1, layouts.shape[2]))
         # One that is too far behind becomes a copy of the best, which costs nothing.
-        behind = (least[:, :1] < 0) & (least > (1 - self.slack) * least[:, :1])
+        if reach is None:
+            behind = (least[:, :1] < 0) & (least > (1 - self.slack) * least[:, :1])
+        else:
+            behind = least > least[:, :1] + reach
         several = torch.where(behind[..., None], several[:, :1], several)
         count = several.shape[1]
         several = self.refine(images.repeat_interleave(count), several.flatten(0, 1), slots.repeat_interleave(count),
-                              move_pairs or num_pairs, 2).view(several.shape)
+                              move_pairs, 2).view(several.shape)
         best = self._cost(images, several, slots, self.posterior.num_pairs, area_exponent).argmin(dim=1)
         return several[torch.arange(len(images)), best]
 
@@ -135,13 +209,18 @@ class LocalSearch:
         joint_energy = torch.full((len(ids),), float('inf'))
         joint_energy[several] = self.energy(images[several], joint[several, 0], num_pairs)
         layouts, energies = torch.cat([layouts, joint], dim=1), torch.cat([energies, joint_energy[:, None]], dim=1)
+        return self._decide(images, layouts, energies, num_pairs, decide_pairs)
+
+    def _decide(self, images: Tensor, layouts: Tensor, energies: Tensor, num_pairs: int,
+                decide_pairs: int) -> tuple[Tensor, Tensor]:
+        """The best layout and its energy, (B, M, L), (B, M) -> (B, L), (B,); the two best meet on `decide_pairs`."""
         if decide_pairs > num_pairs:
             energies, order = energies.topk(2, dim=1, largest=False)
             layouts = layouts.gather(1, order[..., None].expand(-1, -1, layouts.shape[2]))
             possible = energies.isfinite()
             energies[possible] = self.energy(images[:, None].expand(-1, 2)[possible], layouts[possible], decide_pairs)
         least, best = energies.min(dim=1)
-        return layouts[torch.arange(len(ids)), best], least
+        return layouts[torch.arange(len(layouts)), best], least
 
 
 def lowest(layouts: Tensor, cost: Tensor, count: int) -> Tensor:

@@ -107,6 +107,15 @@ class Posterior:
         energy = errors.view(-1, count).mean(dim=1)
         return energy if self.prior is None else energy + self.prior_weight * self.prior.energy(rows)
 
+    def gradient(self, images: Tensor, rows: Tensor, pairs: Tensor) -> Tensor:
+        """Gradient of `loss` with respect to the rows, in parts that fit the batch size; (B,), (B, L, D), (Q,) ->
+        (B, L, D)."""
+        gradients = []
+        for part in torch.arange(len(rows)).split(max(1, self.batch_size // (2 * len(pairs)))):
+            with torch.enable_grad():
+                leaf = rows[part].detach().requires_grad_()
+                gradients.append(torch.autograd.grad(self.loss(images[part], leaf, pairs).sum(), leaf)[0])
+        return torch.cat(gradients)
 
     def continuous_energy(self, images: Tensor, rows: Tensor) -> Tensor:
         """Energies of rows that need not be in the table on the whole bank; (B,), (B, L, D) -> (B,) on the CPU."""
@@ -117,7 +126,6 @@ class Posterior:
             with torch.no_grad():
                 energy = energy + self.prior_weight * self.prior.energy(rows)
         return energy.cpu()
-
 
     def expectation(self, ids: Tensor) -> Tensor:
         """What the generator expects of an image before seeing any of it: x_0 predicted from pure noise.

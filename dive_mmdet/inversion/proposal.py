@@ -45,7 +45,12 @@ class ProposalInverter:
         area_exponent: the next object is the one of the most gain over area to this power; 0 is the most gain.
         min_gain: energy that an object must be worth.
         polish_rounds: at most.
+        hypothesis_pairs: on which classes of a polished object are first compared, and the boxes of the best moved.
+        reach: energy that moving a box may gain at most: while polishing, classes further above the best one are given
+            up. By default `slack` decides.
         revisit: rounds of second thoughts.
+        guided: the energy's gradient says which box moves are worth an evaluation, and polishing moves all boxes at
+            once; else all single moves of a box are compared.
         refine: a `GradientInverter` config that goes on from the found layout; none by default.
     """
 
@@ -53,13 +58,15 @@ class ProposalInverter:
                  max_side: float = 1.0, refine_pairs: int = 2, class_pairs: int = 2, polish_pairs: int = 2,
                  candidates: int = 12, finalists: int = 3, hypotheses: int = 3, distinct: float = 0.3,
                  slack: float = 0.35, first_step: float = 1 / 32, max_moves: int = 6, area_exponent: float = 0.6,
-                 min_gain: float = 0.0, polish_rounds: int = 1, revisit: int = 2, refine: dict | None = None):
+                 min_gain: float = 0.0, polish_rounds: int = 1, hypothesis_pairs: int = 4, reach: float | None = None,
+                 revisit: int = 2, guided: bool = True, refine: dict | None = None):
         self.sides, self.aspects, self.overlap = sides, aspects, overlap
         self.min_side, self.max_side = min_side, max_side
         self.refine_pairs, self.class_pairs, self.polish_pairs = refine_pairs, class_pairs, polish_pairs
         self.candidates, self.finalists, self.hypotheses, self.distinct = candidates, finalists, hypotheses, distinct
         self.slack, self.first_step, self.max_moves, self.area_exponent = slack, first_step, max_moves, area_exponent
-        self.min_gain, self.polish_rounds, self.revisit = min_gain, polish_rounds, revisit
+        self.min_gain, self.polish_rounds, self.revisit, self.guided = min_gain, polish_rounds, revisit, guided
+        self.hypothesis_pairs, self.reach = hypothesis_pairs, reach
         self.refine = MODELS.build(refine) if refine else None
         self.atlas, self.shared_nfe = None, 0
 
@@ -69,7 +76,7 @@ class ProposalInverter:
         spans = self.vocabulary.grid - 1
         self.max_step = max(1, round(self.first_step * spans))
         self.local = LocalSearch(posterior, (max(1, round(self.min_side * spans)), round(self.max_side * spans)),
-                                 self.max_moves, self.slack)
+                                 self.max_moves, self.slack, self.guided)
         self.rearrangements = Rearrangements(self.local, self.class_pairs, self.hypotheses, self.max_step)
         if self.atlas is None or self.atlas.key != Atlas.key_of(posterior):
             self.atlas = Atlas(posterior, coarse_boxes(self.vocabulary.grid, self.sides, self.aspects, self.overlap))
@@ -79,7 +86,8 @@ class ProposalInverter:
         ids = self.vocabulary.empty().repeat(len(images), 1)
         self._note(images, ids)
         ids = self._polish(images, self._grow(images, ids))
-        ids = self._reconsider(images, ids)
+        ids = self._settle(images, self._reconsider(images, ids), exact=True)
+        self._note(images, ids)
         if self.refine is not None:
             ids = self.refine.descend(posterior, ids, self.trace)
         return conclude(posterior, ids, self.trace)
@@ -116,29 +124,39 @@ class ProposalInverter:
         return best, self.local.energy(images, ids) - self.local.energy(images, best)
 
     def _polish(self, images: Tensor, ids: Tensor) -> Tensor:
-        """Class changes, box moves and removals of all objects in turn, until a round changes nothing."""
+        """Box moves, class changes and removals of all objects, until a round changes nothing."""
         ids = ids.clone()
         pending = torch.arange(len(images))
         for _ in range(self.polish_rounds):
             before = ids.clone()
+            ids[pending] = self._settle(images[pending], ids[pending])
             for slot in range(self.vocabulary.num_objects):
                 has = pending[self.vocabulary.is_present(ids[pending])[:, slot]]
-                if not len(has):
-                    continue
-                slots = torch.full((len(has),), slot)
-                where = images[has]
-                moved = self.local.classify(where, ids[has][:, None], slots, self.posterior.num_pairs, self.hypotheses,
-                                            move_pairs=self.polish_pairs)
-                moved = self.local.lower(where, ids[has], moved)
-                moved = self.local.refine(where, moved, slots, self.polish_pairs, 1, self.posterior.num_pairs)
-                without = remove(self.posterior, moved, slots)
-                worth = self.local.energy(where, without) - self.local.energy(where, moved)
-                ids[has] = torch.where((worth > self.min_gain)[:, None], moved, without)
+                if len(has):
+                    ids[has] = self._reclassify(images[has], ids[has], torch.full((len(has),), slot))
+            ids[pending] = self._settle(images[pending], ids[pending])
             pending = pending[(ids[pending] != before[pending]).any(dim=1)]
             self._note(images[pending], ids[pending])
             if not len(pending):
                 break
         return ids
+
+    def _reclassify(self, images: Tensor, ids: Tensor, slots: Tensor) -> Tensor:
+        """The best class of one object each with the box that suits it, or none, (B,), (B, L), (B,) -> (B, L)."""
+        moved = self.local.classify(images, ids[:, None], slots, self.posterior.num_pairs, self.hypotheses,
+                                    move_pairs=self.hypothesis_pairs, reach=self.reach)
+        moved = self.local.lower(images, ids, moved)
+        if not self.guided:
+            moved = self.local.refine(images, moved, slots, self.polish_pairs, 1, self.posterior.num_pairs)
+        without = remove(self.posterior, moved, slots)
+        worth = self.local.energy(images, without) - self.local.energy(images, moved)
+        return torch.where((worth > self.min_gain)[:, None], moved, without)
+
+    def _settle(self, images: Tensor, ids: Tensor, exact: bool = False) -> Tensor:
+        """All boxes moved at once, where the gradient guides."""
+        if not self.guided:
+            return ids
+        return self.local.refine_all(images, ids, self.polish_pairs, self.max_step, self.posterior.num_pairs, exact)
 
     def _reconsider(self, images: Tensor, ids: Tensor) -> Tensor:
         """Second thoughts: the best rearrangement of each image, until a round takes none."""

@@ -56,14 +56,16 @@ class Rearrangements:
         return which, self._classify(images[which], torch.stack([merged, moved], dim=1), first)
 
     def rebox(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """One object's box goes in long steps to where an object of unknown class would be; (M,), (M, L)."""
+        """One object's box goes in long steps to where an object of unknown class or of its own would be; (M,), (M, L).
+        """
         which, slots = self.vocabulary.is_present(ids).nonzero(as_tuple=True)
         boxes = self._boxes(ids)[which, slots]
-        moved = self.local.refine(images[which], self._unknown(ids[which], slots, boxes), slots, self.num_pairs,
-                                  4 * self.step)
-        distance = (self._boxes(moved)[torch.arange(len(which)), slots] - boxes).abs().amax(dim=1)
-        far = distance > self.step
-        return which[far], self._classify(images[which[far]], moved[far][:, None], slots[far])
+        moved = torch.stack([self.local.refine(images[which], start, slots, self.num_pairs, 4 * self.step, exact=True)
+                             for start in (self._unknown(ids[which], slots, boxes), ids[which])], dim=1)
+        own = self._boxes(moved)[torch.arange(len(which)), :, slots]                  # (M, 2, 4)
+        distance = (own - boxes[:, None]).abs().amax(dim=2)
+        far = (distance > self.step).any(dim=1)
+        return which[far], self._classify(images[which[far]], moved[far], slots[far])
 
     def _share(self, images: Tensor, ids: Tensor, which: Tensor, rival: Tensor, slots: tuple[Tensor, Tensor],
                boxes: Tensor) -> tuple[Tensor, Tensor]:

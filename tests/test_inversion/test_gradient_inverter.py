@@ -143,7 +143,7 @@ def test_what_an_image_costs_is_known_beforehand():
     steps = 6 * 5 * 2 * 3
     monitors = posterior.nfe - steps
     assert bool((monitors <= 6 * 5 * 2).all()) and bool((monitors >= 5).all())
-    assert generator.evaluations == 2 * 6 * 5 * 2 + int(monitors.sum())
+    assert generator.evaluations == 2 * 6 * 5 * 2 * 3 + int(monitors.sum())
     for course in trace.courses:
         nfe = [spent for spent, _, _ in course]
         assert nfe == sorted(nfe) and len(course) == 6

@@ -87,7 +87,7 @@ def test_the_union_of_both_stays_a_candidate_when_moves_lead_astray(monkeypatch)
     own = rearrangements(generator, [WHOLE])
     astray = generator.layout((0, 4, 2, 8, 12))
 
-    def refine(images, ids, slots, *arguments):
+    def refine(images, ids, slots, *arguments, **options):
         unknown = (ids == generator.vocabulary.any_class).any(dim=1, keepdim=True)
         return torch.where(unknown, own._unknown(ids, slots, own._boxes(astray.expand_as(ids))[:, 0]), ids)
     monkeypatch.setattr(own.local, 'refine', refine)

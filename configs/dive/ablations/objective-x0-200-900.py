@@ -3,7 +3,8 @@ _base_ = ['../dive_proposal_digit-scenes.py']
 
 inversion_hook = dict(
     _base_.inversion_hook,
-    inverter=dict(_base_.inversion_hook.inverter, min_gain=125 * _base_.inversion_hook.inverter.min_gain),
+    inverter=dict(_base_.inversion_hook.inverter, min_gain=125 * _base_.inversion_hook.inverter.min_gain,
+                  reach=125 * _base_.inversion_hook.inverter.reach),
     objective=dict(num_pairs=16, low=200, high=900, space='sample'))
 custom_hooks = [inversion_hook, {{_base_.prior_hook}}]
 model = dict(hooks=custom_hooks)
