@@ -29,6 +29,7 @@ def _registry(name: str, parent: Registry, *floors: str, build=build_from_cfg) -
 
 
 MODELS = _registry('model', MMENGINE_MODELS, 'diffusion', 'inversion', 'prior', 'heads', 'detectors',
+                   'classifiers',
                    build=build_model_from_cfg)
 DATASETS = _registry('dataset', MMENGINE_DATASETS, 'datasets')
 TRANSFORMS = _registry('transform', MMENGINE_TRANSFORMS, 'datasets')

@@ -1,22 +1,17 @@
 """Detection by inversion, in mmdet's registry."""
-import torch
 from mmdet.models.detectors import BaseDetector
 from mmdet.registry import MODELS as MMDET_MODELS
 from mmdet.structures import SampleList
-from torch import Tensor, nn
+from torch import Tensor
 
-from dive_mmdet.inversion import Likelihood, Posterior
-from dive_mmdet.registry import HOOKS, MODELS
-from dive_mmdet.structures import Inversion
+from dive_mmdet.inverting import InvertsGenerator
+from dive_mmdet.registry import MODELS
 
 
 @MMDET_MODELS.register_module()
 @MODELS.register_module()
-class DIVEDetector(BaseDetector):
+class DIVEDetector(InvertsGenerator, BaseDetector):
     """Finds the layout under which a frozen generator best explains an image (paper, section 3).
-
-    The inverter with its objective and the prior come from hook modules. A config names them in `custom_hooks`, and
-    passes the same variables here, so that interfaces that run no hooks predict the same.
 
     Args:
         backbone: config of the frozen generator.
@@ -28,20 +23,8 @@ class DIVEDetector(BaseDetector):
     def __init__(self, backbone: dict, bbox_head: dict, hooks: list[dict] = (), data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None):
         super().__init__(data_preprocessor, init_cfg)
-        self.backbone = MODELS.build(backbone).requires_grad_(False)
+        self._install(backbone, hooks)
         self.bbox_head = MODELS.build(bbox_head)
-        self.inverter, self.likelihood, self.prior = None, None, None
-        self.prior_weight, self.batch_size = 0.0, 512
-        for config in hooks:
-            HOOKS.build(config).install(self)
-
-    def install_inverter(self, inverter, likelihood: Likelihood, batch_size: int) -> None:
-        """Take the search and the objective from `InversionHook`."""
-        self.inverter, self.likelihood, self.batch_size = inverter, likelihood, batch_size
-
-    def install_prior(self, prior: nn.Module, weight: float) -> None:
-        """Take the prior from `LayoutPriorHook`."""
-        self.prior, self.prior_weight = prior.requires_grad_(False), weight
 
     def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True) -> SampleList:
         """Find the layouts that best explain the images.
@@ -57,18 +40,6 @@ class DIVEDetector(BaseDetector):
             sample.set_metainfo(dict(nfe=nfe, inversion=found))
         return self.add_pred_to_datasample(batch_data_samples, results)
 
-    def invert(self, batch_inputs: Tensor) -> Inversion:
-        """Images (N, 3, H, W) in [-1, 1] -> what the search found."""
-        if self.inverter is None:
-            raise RuntimeError('DIVEDetector has no inverter: name InversionHook in custom_hooks, or pass its config '
-                               'to the model as hooks=[...].')
-        with torch.inference_mode(False), torch.no_grad():
-            return self.inverter.invert(self.posterior(self.backbone.encode(batch_inputs.clone())))
-
-    def posterior(self, latents: Tensor) -> Posterior:
-        """The objective for latents (N, c, h, w): likelihood + weight x prior."""
-        return Posterior(self.likelihood, latents, self.prior, self.prior_weight, self.batch_size)
-
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList):
         """Nothing is trained here.
 
@@ -77,10 +48,6 @@ class DIVEDetector(BaseDetector):
         """
         raise RuntimeError('DIVEDetector inverts frozen models and has no loss: train the generator and the prior '
                            'with their own configs.')
-
-    def extract_feat(self, batch_inputs: Tensor) -> Tensor:
-        """Latents of images, (N, 3, H, W) -> (N, c, h, w)."""
-        return self.backbone.encode(batch_inputs)
 
     def _forward(self, batch_inputs: Tensor, batch_data_samples: SampleList | None = None) -> Tensor:
         return self.invert(batch_inputs).ids

@@ -1,0 +1,3 @@
+from .dive_classifier import DIVEClassifier
+
+__all__ = ['DIVEClassifier']
