@@ -14,7 +14,7 @@ inversion_hook = dict(
         min_side=3 / _base_.image_size,
         # Energy that an object must be worth: what an object explains grows with its area.
         min_gain=0.01 * sides[0] ** 2,
-        reach=0.01 * sides[0] ** 2,  # energy that a better box may bring a class
+        reach=0.005 * sides[0] ** 2,  # energy that a better box may bring a class
         revisit=0),  # second thoughts cost the square of the number of objects
     objective=dict(num_pairs=8, low=200, high=900, space='epsilon'),
     batch_size=max(8, 512 * 64 ** 2 // _base_.image_size ** 2))  # network evaluations at once: bounds the memory

@@ -34,7 +34,7 @@ class LocalSearch:
         return self.energy(images.repeat_interleave(count), layouts.flatten(0, 1), num_pairs).view(-1, count)
 
     def refine(self, images: Tensor, ids: Tensor, slots: Tensor, num_pairs: int, step: int,
-               decide_pairs: int | None = None, exact: bool = False) -> Tensor:
+               decide_pairs: int | None = None, shortest: int = 0) -> Tensor:
         """Move one box of each layout to a local minimum, steps halving from `step` to 1.
 
         Args:
@@ -43,13 +43,14 @@ class LocalSearch:
             step: first one, in grid steps.
             decide_pairs: on which the two best moves are compared with staying, where that is more; `num_pairs` by
                 default.
-            exact: compare all single moves, whatever the gradient says, which knows little about long ones.
+            shortest: compare all single moves down to this step, whatever the gradient says, which knows little about
+                long ones.
 
         Returns:
             (B, L).
         """
         decide_pairs = max(num_pairs, decide_pairs or num_pairs)
-        if self.guided and not exact:
+        if self.guided and not shortest:
             movable = torch.nn.functional.one_hot(slots, self.vocabulary.num_objects).bool()
             return self._descend(images, ids, movable, num_pairs, step, decide_pairs)
         ids, energy = ids.clone(), self.energy(images, ids, decide_pairs)
@@ -64,16 +65,16 @@ class LocalSearch:
             moved = active[better]
             ids[moved], energy[moved] = best[better], least[better]
             steps[active[~better]] //= 2
-            active = active[steps[active] > 0]
+            active = active[steps[active] >= max(1, shortest)]
         return ids
 
     def refine_all(self, images: Tensor, ids: Tensor, num_pairs: int, step: int, decide_pairs: int,
-                   exact: bool = False) -> Tensor:
+                   exact_pairs: int = 0) -> Tensor:
         """Move the boxes of all objects at once, as the gradient says; see `refine`.
 
         Args:
-            exact: then compare all single steps of all sides, in case one is better of which the gradient does not
-                know, and go on while there is one.
+            exact_pairs: on which all single steps of all sides are compared then, in case one is better of which the
+                gradient does not know, as long as there is one; 0 leaves that out.
 
         Returns:
             (B, L).
@@ -81,10 +82,10 @@ class LocalSearch:
         ids, movable = ids.clone(), self.vocabulary.is_present(ids)
         ids = self._descend(images, ids, movable, num_pairs, step, decide_pairs)
         active = torch.arange(len(ids))
-        for _ in range(self.max_moves if exact else 0):
+        for _ in range(self.max_moves if exact_pairs else 0):
             energy = self.energy(images[active], ids[active], decide_pairs)
-            layouts, energies = self._single_steps(images[active], ids[active], movable[active], num_pairs)
-            best, least = self._decide(images[active], layouts, energies, num_pairs, decide_pairs)
+            layouts, energies = self._single_steps(images[active], ids[active], movable[active], exact_pairs)
+            best, least = self._decide(images[active], layouts, energies, exact_pairs, decide_pairs)
             better = least < energy
             active, best = active[better], best[better]
             if not len(active):

@@ -86,7 +86,7 @@ class ProposalInverter:
         ids = self.vocabulary.empty().repeat(len(images), 1)
         self._note(images, ids)
         ids = self._polish(images, self._grow(images, ids))
-        ids = self._settle(images, self._reconsider(images, ids), exact=True)
+        ids = self._settle(images, self._reconsider(images, ids), self.hypothesis_pairs)
         self._note(images, ids)
         if self.refine is not None:
             ids = self.refine.descend(posterior, ids, self.trace)
@@ -152,11 +152,12 @@ class ProposalInverter:
         worth = self.local.energy(images, without) - self.local.energy(images, moved)
         return torch.where((worth > self.min_gain)[:, None], moved, without)
 
-    def _settle(self, images: Tensor, ids: Tensor, exact: bool = False) -> Tensor:
+    def _settle(self, images: Tensor, ids: Tensor, exact_pairs: int = 0) -> Tensor:
         """All boxes moved at once, where the gradient guides."""
         if not self.guided:
             return ids
-        return self.local.refine_all(images, ids, self.polish_pairs, self.max_step, self.posterior.num_pairs, exact)
+        return self.local.refine_all(images, ids, self.polish_pairs, self.max_step, self.posterior.num_pairs,
+                                     exact_pairs)
 
     def _reconsider(self, images: Tensor, ids: Tensor) -> Tensor:
         """Second thoughts: the best rearrangement of each image, until a round takes none."""

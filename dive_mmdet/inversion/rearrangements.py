@@ -60,11 +60,12 @@ class Rearrangements:
         """
         which, slots = self.vocabulary.is_present(ids).nonzero(as_tuple=True)
         boxes = self._boxes(ids)[which, slots]
-        moved = torch.stack([self.local.refine(images[which], start, slots, self.num_pairs, 4 * self.step, exact=True)
+        moved = torch.stack([self.local.refine(images[which], start, slots, self.num_pairs, 4 * self.step,
+                                               shortest=self.step)
                              for start in (self._unknown(ids[which], slots, boxes), ids[which])], dim=1)
         own = self._boxes(moved)[torch.arange(len(which)), :, slots]                  # (M, 2, 4)
         distance = (own - boxes[:, None]).abs().amax(dim=2)
-        far = (distance > self.step).any(dim=1)
+        far = (distance >= self.step).any(dim=1)
         return which[far], self._classify(images[which[far]], moved[far], slots[far])
 
     def _share(self, images: Tensor, ids: Tensor, which: Tensor, rival: Tensor, slots: tuple[Tensor, Tensor],
