@@ -12,6 +12,8 @@ inversion_hook = dict(
         aspects=[1.0, 0.5, 2.0],  # width over height, in the square that images are resized to
         overlap=0.3,
         min_side=3 / _base_.image_size,
+        # Up to eight objects are added before the image is looked at anew.
+        candidates=24, finalists=8, objects_per_round=8, hypotheses=2, hypothesis_pairs=2,
         # Energy that an object must be worth: what an object explains grows with its area.
         min_gain=0.01 * sides[0] ** 2,
         reach=0.005 * sides[0] ** 2,  # energy that a better box may bring a class

@@ -150,8 +150,8 @@ class LocalSearch:
                               self.vocabulary).view(len(images), -1, boxes.shape[2])
         move_pairs = move_pairs or num_pairs
         if move_pairs < num_pairs:
-            layouts = lowest(layouts, self._cost(images, layouts, slots, move_pairs, area_exponent), hypotheses)
-        cost = self._cost(images, layouts, slots, num_pairs, area_exponent)
+            layouts = lowest(layouts, self.cost(images, layouts, slots, move_pairs, area_exponent), hypotheses)
+        cost = self.cost(images, layouts, slots, num_pairs, area_exponent)
         least, order = cost.topk(min(hypotheses, cost.shape[1]), dim=1, largest=False)
         several = layouts.gather(1, order[..., None].expand(-1, -1, layouts.shape[2]))
         # One that is too far behind becomes a copy of the best, which costs nothing.
@@ -163,7 +163,7 @@ class LocalSearch:
         count = several.shape[1]
         several = self.refine(images.repeat_interleave(count), several.flatten(0, 1), slots.repeat_interleave(count),
                               move_pairs, 2).view(several.shape)
-        best = self._cost(images, several, slots, self.posterior.num_pairs, area_exponent).argmin(dim=1)
+        best = self.cost(images, several, slots, self.posterior.num_pairs, area_exponent).argmin(dim=1)
         return several[torch.arange(len(images)), best]
 
     def race(self, images: Tensor, layouts: Tensor, num_pairs: int, finalists: int) -> tuple[Tensor, Tensor]:
@@ -181,7 +181,7 @@ class LocalSearch:
         energy, best = self.energies(images, several, self.posterior.num_pairs).min(dim=1)
         return several[torch.arange(len(images)), best], energy
 
-    def _cost(self, images: Tensor, layouts: Tensor, slots: Tensor, num_pairs: int, area_exponent: float) -> Tensor:
+    def cost(self, images: Tensor, layouts: Tensor, slots: Tensor, num_pairs: int, area_exponent: float) -> Tensor:
         """Minus what one object gains over its area to a power, (B,), (B, M, L) -> (B, M)."""
         energies = self.energies(images, layouts, num_pairs)
         gain = self.energy(images, remove(self.posterior, layouts[:, 0], slots), num_pairs)[:, None] - energies

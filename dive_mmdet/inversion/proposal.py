@@ -8,7 +8,7 @@ from dive_mmdet.structures import Inversion
 from .atlas import Atlas
 from .evidence import conclude, remove
 from .local_search import LocalSearch, lowest
-from .moves import coarse_boxes
+from .moves import coarse_boxes, put
 from .posterior import Posterior
 from .rearrangements import Rearrangements
 from .trace import Trace
@@ -43,6 +43,8 @@ class ProposalInverter:
         first_step: of the local moves as a part of the image's side; halved down to one grid step.
         max_moves: of one box in one refinement.
         area_exponent: the next object is the one of the most gain over area to this power; 0 is the most gain.
+        objects_per_round: how many of the refined finalists may stay at once, the best first, each if it is still worth
+            it after those before it. 1 looks at the image anew after each object; more costs less where there are many.
         min_gain: energy that an object must be worth.
         polish_rounds: at most.
         hypothesis_pairs: on which classes of a polished object are first compared, and the boxes of the best moved.
@@ -58,15 +60,15 @@ class ProposalInverter:
                  max_side: float = 1.0, refine_pairs: int = 2, class_pairs: int = 2, polish_pairs: int = 2,
                  candidates: int = 12, finalists: int = 3, hypotheses: int = 3, distinct: float = 0.3,
                  slack: float = 0.35, first_step: float = 1 / 32, max_moves: int = 6, area_exponent: float = 0.6,
-                 min_gain: float = 0.0, polish_rounds: int = 1, hypothesis_pairs: int = 4, reach: float | None = None,
-                 revisit: int = 2, guided: bool = True, refine: dict | None = None):
+                 objects_per_round: int = 1, min_gain: float = 0.0, polish_rounds: int = 1, hypothesis_pairs: int = 4,
+                 reach: float | None = None, revisit: int = 2, guided: bool = True, refine: dict | None = None):
         self.sides, self.aspects, self.overlap = sides, aspects, overlap
         self.min_side, self.max_side = min_side, max_side
         self.refine_pairs, self.class_pairs, self.polish_pairs = refine_pairs, class_pairs, polish_pairs
         self.candidates, self.finalists, self.hypotheses, self.distinct = candidates, finalists, hypotheses, distinct
         self.slack, self.first_step, self.max_moves, self.area_exponent = slack, first_step, max_moves, area_exponent
         self.min_gain, self.polish_rounds, self.revisit, self.guided = min_gain, polish_rounds, revisit, guided
-        self.hypothesis_pairs, self.reach = hypothesis_pairs, reach
+        self.hypothesis_pairs, self.reach, self.objects_per_round = hypothesis_pairs, reach, objects_per_round
         self.refine = MODELS.build(refine) if refine else None
         self.atlas, self.shared_nfe = None, 0
 
@@ -103,25 +105,44 @@ class ProposalInverter:
             active = active[self.vocabulary.free_slot(ids[active]) < self.vocabulary.num_objects]
             if not len(active):
                 break
-            added, gain = self._next_object(images[active], ids[active])
-            keep = gain > self.min_gain
+            grown = self._add_objects(images[active], ids[active])
+            keep = (grown != ids[active]).any(dim=1)
             active = active[keep]
-            ids[active] = added[keep]
+            ids[active] = grown[keep]
             self._note(images[active], ids[active])
         return ids
 
-    def _next_object(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """The best further object of each layout and its gain, (B, L) and (B,)."""
+    def _add_objects(self, images: Tensor, ids: Tensor) -> Tensor:
+        """The best further objects of each layout, as far as they are worth it, (B,), (B, L) -> (B, L)."""
         slots = self.vocabulary.free_slot(ids)
         chosen = self.atlas.best(self.posterior, images, ids, self.candidates, self.distinct)
         candidates = self.atlas.with_boxes(ids, slots, chosen)
         finalists = lowest(candidates, self.local.energies(images, candidates, self.refine_pairs), self.finalists)
         count = finalists.shape[1]
-        finalists = self.local.refine(images.repeat_interleave(count), finalists.flatten(0, 1),
-                                      slots.repeat_interleave(count), self.refine_pairs, self.max_step)
-        best = self.local.classify(images, finalists.view(len(ids), count, -1), slots, self.class_pairs,
-                                   self.hypotheses, self.area_exponent)
-        return best, self.local.energy(images, ids) - self.local.energy(images, best)
+        several, own = images.repeat_interleave(count), slots.repeat_interleave(count)
+        finalists = self.local.refine(several, finalists.flatten(0, 1), own, self.refine_pairs, self.max_step)
+        if self.objects_per_round == 1:
+            best = self.local.classify(images, finalists.view(len(ids), count, -1), slots, self.class_pairs,
+                                       self.hypotheses, self.area_exponent)
+            return self._if_worth_it(images, ids, best)
+        each = self.local.classify(several, finalists[:, None], own, self.class_pairs, self.hypotheses).view(
+            len(ids), count, -1)
+        each = lowest(each, self.local.cost(images, each, slots, self.posterior.num_pairs, self.area_exponent),
+                      self.objects_per_round)
+        for rank in range(each.shape[1]):
+            objects = self.vocabulary.objects(each[:, rank])[torch.arange(len(ids)), slots]       # (B, 3)
+            free = self.vocabulary.free_slot(ids)
+            room = (free < self.vocabulary.num_objects).nonzero()[:, 0]
+            more = put(ids[room], free[room], objects[room, 0], objects[room, 1:], self.vocabulary)
+            ids = ids.clone()
+            ids[room] = self._if_worth_it(images[room], ids[room], more)
+        return ids
+
+    def _if_worth_it(self, images: Tensor, ids: Tensor, more: Tensor) -> Tensor:
+        """Layouts with an object more where that lowers the energy by what it must be worth, (B, L), (B, L) -> (B, L).
+        """
+        gain = self.local.energy(images, ids) - self.local.energy(images, more)
+        return torch.where((gain > self.min_gain)[:, None], more, ids)
 
     def _polish(self, images: Tensor, ids: Tensor) -> Tensor:
         """Box moves, class changes and removals of all objects, until a round changes nothing."""

@@ -265,3 +265,19 @@ def test_the_best_candidates_are_refined_whatever_their_rank(candidates, monkeyp
                              revisit=0).invert(generator.posterior([generator.layout(truth)]))
     first = next(ids for _, _, ids in found.trace[0][1:])
     assert objects_of(generator, torch.tensor(first)) == {(1, *boxes[candidates - 1].tolist())}
+
+
+@pytest.mark.parametrize('objects_per_round', [2, 3])
+def test_several_objects_a_round_find_the_same_for_less(objects_per_round):
+    """Twelve objects that do not touch; the layout with all of them alone explains the image."""
+    generator = PaintingGenerator(num_objects=14, size=32)
+    places = [(x, y) for x in (1, 12, 23) for y in (1, 9, 17, 25)]
+    truth = [(index % 3, x, y, x + 4 + index % 2, y + 5) for index, (x, y) in enumerate(places)]
+    spent = []
+    for per_round in (1, objects_per_round):
+        posterior = generator.posterior([generator.layout(*truth), generator.layout(*truth[:1]), generator.layout()])
+        found = ProposalInverter(sides=[0.15], aspects=[1.0], finalists=4, revisit=0, objects_per_round=per_round,
+                                 min_gain=0.001).invert(posterior)
+        assert [objects_of(generator, ids) for ids in found.ids] == [set(truth), {truth[0]}, set()]
+        spent.append(int(found.nfe[0]))
+    assert spent[1] < spent[0]

@@ -24,7 +24,7 @@ MIN_OBJECTS, MAX_OBJECTS = 10, 30
 MIN_SIDE, MAX_SIDE = 7, 13
 # name: (strip of every photograph as parts of its width, seed, images)
 PARTS = {'train': ((0.0, 0.5), 0, 4000), 'calib': ((0.5, 0.75), 1, 200), 'val': ((0.75, 1.0), 2, 300)}
-SUBSETS = {'val_32': ('val', 32), 'calib_32': ('calib', 32)}
+SUBSETS = {'val_32': ('val', 32), 'val_16': ('val', 16), 'calib_32': ('calib', 32), 'calib_8': ('calib', 8)}
 
 
 @cache
