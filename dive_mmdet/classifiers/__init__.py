@@ -1,3 +1,4 @@
 from .dive_classifier import DIVEClassifier
+from .generator_model import ClassGeneratorModel
 
-__all__ = ['DIVEClassifier']
+__all__ = ['ClassGeneratorModel', 'DIVEClassifier']
