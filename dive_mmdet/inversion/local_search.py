@@ -68,6 +68,15 @@ class LocalSearch:
             active = active[steps[active] >= max(1, shortest)]
         return ids
 
+    def refine_several(self, images: Tensor, ids: Tensor, slots: list[Tensor], num_pairs: int, step: int) -> Tensor:
+        """Move the boxes of several objects of each layout, together where the gradient guides; see `refine`."""
+        if not self.guided:
+            for slot in slots:
+                ids = self.refine(images, ids, slot, num_pairs, step)
+            return ids
+        movable = sum(torch.nn.functional.one_hot(slot, self.vocabulary.num_objects) for slot in slots).bool()
+        return self._descend(images, ids, movable, num_pairs, step, num_pairs)
+
     def refine_all(self, images: Tensor, ids: Tensor, num_pairs: int, step: int, decide_pairs: int,
                    exact_pairs: int = 0) -> Tensor:
         """Move the boxes of all objects at once, as the gradient says; see `refine`.
@@ -165,21 +174,6 @@ class LocalSearch:
                               move_pairs, 2).view(several.shape)
         best = self.cost(images, several, slots, self.posterior.num_pairs, area_exponent).argmin(dim=1)
         return several[torch.arange(len(images)), best]
-
-    def race(self, images: Tensor, layouts: Tensor, num_pairs: int, finalists: int) -> tuple[Tensor, Tensor]:
-        """The best of several layouts: few pairs choose finalists, the whole bank decides.
-
-        Args:
-            images, layouts: (B,), (B, M, L).
-            num_pairs: of the first heat.
-            finalists: layouts of each image that the whole bank sees.
-
-        Returns:
-            layouts (B, L) and their energies on the whole bank (B,).
-        """
-        several = lowest(layouts, self.energies(images, layouts, num_pairs), finalists)
-        energy, best = self.energies(images, several, self.posterior.num_pairs).min(dim=1)
-        return several[torch.arange(len(images)), best], energy
 
     def cost(self, images: Tensor, layouts: Tensor, slots: Tensor, num_pairs: int, area_exponent: float) -> Tensor:
         """Minus what one object gains over its area to a power, (B,), (B, M, L) -> (B, M)."""

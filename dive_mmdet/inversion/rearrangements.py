@@ -3,8 +3,10 @@ import torch
 from torch import Tensor
 
 from .evidence import remove
-from .local_search import LocalSearch
+from .local_search import LocalSearch, lowest
 from .moves import corners_to_steps, put, split_boxes, steps_to_corners
+
+WAYS = 3  # to share a box that are tried with moved boxes
 
 
 class Rearrangements:
@@ -70,19 +72,25 @@ class Rearrangements:
 
     def _share(self, images: Tensor, ids: Tensor, which: Tensor, rival: Tensor, slots: tuple[Tensor, Tensor],
                boxes: Tensor) -> tuple[Tensor, Tensor]:
-        """Two objects that share a box (M, 4), where unknown classes make that better than a rival (M, L)."""
+        """Two objects that share a box (M, 4), where unknown classes make that better than a rival (M, L).
+
+        The best ways to share it are compared when the two boxes have moved: few objects fill half of a box.
+        """
         if not len(which):
             return which, ids[which]
         ways = split_boxes(boxes, self.local.bounds)                                  # (M, S, 2, 4)
-        count = ways.shape[1]
-        shared = ids[which].repeat_interleave(count, dim=0)
+        shared = ids[which].repeat_interleave(ways.shape[1], dim=0)
         for index, slot in enumerate(slots):
-            shared = self._unknown(shared, slot.repeat_interleave(count), ways[:, :, index].flatten(0, 1))
-        best, energy = self.local.race(images[which], shared.view(len(which), count, -1), self.num_pairs, 2)
+            shared = self._unknown(shared, slot.repeat_interleave(ways.shape[1]), ways[:, :, index].flatten(0, 1))
+        shared = shared.view(*ways.shape[:2], -1)
+        best = lowest(shared, self.local.energies(images[which], shared, self.num_pairs), WAYS)     # (M, W, L)
+        own = images[which].repeat_interleave(best.shape[1])
+        both = [slot.repeat_interleave(best.shape[1]) for slot in slots]
+        moved = self.local.refine_several(own, best.flatten(0, 1), both, self.num_pairs, 2 * self.step).view(best.shape)
+        energy, first = self.local.energies(images[which], moved, self.posterior.num_pairs).min(dim=1)
+        best = moved[torch.arange(len(which)), first]
         keep = energy < self.local.energy(images[which], rival)
         which, best, slots = which[keep], best[keep], [slot[keep] for slot in slots]
-        for slot in slots:
-            best = self.local.refine(images[which], best, slot, self.num_pairs, 2)
         for slot in slots:
             best = self._classify(images[which], best[:, None], slot)
         return which, best
