@@ -30,6 +30,19 @@ def test_a_box_over_two_objects_is_split(truth):
     assert offered(PaintingGenerator(), truth, [(1, 2, 2, 14, 14)], 'split') == [set(truth)]
 
 
+@pytest.mark.parametrize('guided', [False, True])
+def test_a_box_is_split_whose_objects_do_not_fill_its_halves(guided):
+    """Two halves paint what the whole box paints; only when they have moved, two objects are better than one."""
+    generator = PaintingGenerator()
+    truth = {(1, 2, 2, 8, 12), (2, 9, 2, 14, 6)}
+    posterior = generator.posterior([generator.layout(*truth)])
+    own = Rearrangements(LocalSearch(posterior, (1, 16), 8, guided=guided), num_pairs=1, hypotheses=3, step=2)
+    image, whole = torch.zeros(1, dtype=torch.long), generator.layout((1, 2, 2, 14, 12))[None]
+    _, layouts = own.split(image, whole)
+    assert float(posterior.energy(image, layouts)) < 0.25 * float(posterior.energy(image, whole))
+    assert guided or objects_of(generator, layouts[0]) == truth
+
+
 def test_a_box_over_one_object_is_not_split():
     generator = PaintingGenerator()
     assert offered(generator, [WHOLE], [WHOLE], 'split') == []
