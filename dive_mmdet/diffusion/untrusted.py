@@ -1,0 +1,64 @@
+"""Opening checkpoints of others: tensors and plain values alone, nothing is ever executed."""
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+# Objects that Lightning leaves beside the weights of public checkpoints.
+LIGHTNING = [f'{package}.{name}' for package in ('pytorch_lightning', 'lightning.pytorch') for name in (
+    'callbacks.model_checkpoint.ModelCheckpoint', 'callbacks.early_stopping.EarlyStopping',
+    'callbacks.lr_monitor.LearningRateMonitor', 'callbacks.timer.Timer',
+    'callbacks.progress.tqdm_progress.TQDMProgressBar', 'callbacks.gradient_accumulation_scheduler.'
+    'GradientAccumulationScheduler', 'utilities.parsing.AttributeDict')]
+
+
+class Placeholder(dict):
+    """Stands for an object that is not built; what belonged to it is dropped."""
+
+    def __new__(cls, *args):
+        return super().__new__(cls)
+
+    def __init__(self, *args):
+        super().__init__()
+
+    def __setstate__(self, state) -> None:
+        pass
+
+
+class UnreadableCheckpoint(ValueError):
+    """A file that is no checkpoint of tensors and plain values."""
+
+
+def load_untrusted(path: str | Path) -> dict[str, Any]:
+    """A checkpoint as a dictionary; known objects of Lightning become inert placeholders.
+
+    Raises:
+        FileNotFoundError: nothing lies there.
+        UnreadableCheckpoint: the file is damaged, or holds objects of other types, which are named and not built.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'No checkpoint at {path}: give the file that was downloaded.')
+    known = [(type(name.rpartition('.')[2], (Placeholder,), {}), name) for name in LIGHTNING]
+    try:
+        with torch.serialization.safe_globals(known):
+            checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        named = re.search(r'(?:GLOBAL|global|class|Unsupported operand)\W+([\w.]+\.[\w.]+)', str(error))
+        what = f'an object of type {named[1]}' if named else 'more than tensors and plain values'
+        raise UnreadableCheckpoint(f'{path} holds {what}, which is not built: only weights are read, so save its '
+                                   '`state_dict` alone where you trust it.') from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UnreadableCheckpoint(f'{path} cannot be read ({reason}): download it again.') from None
+    if not isinstance(checkpoint, dict):
+        raise UnreadableCheckpoint(f'{path} holds {type(checkpoint).__name__} and no dictionary of weights.')
+    return checkpoint
+
+
+def state_dict_of(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """The weights of a checkpoint, whether they stand under `state_dict` or alone."""
+    weights = checkpoint.get('state_dict', checkpoint)
+    return {key: value for key, value in weights.items() if isinstance(value, torch.Tensor)}
