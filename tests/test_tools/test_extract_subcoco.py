@@ -1,0 +1,58 @@
+"""Subsets against the file they come from, as pycocotools reads both."""
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pycocotools.coco import COCO
+
+TOOL = Path(__file__).parents[2] / 'tools/misc/extract_subcoco.py'
+
+
+@pytest.fixture
+def annotations(tmp_path):
+    images = [dict(id=7 * index + 3, file_name=f'{index}.png', width=10, height=8) for index in range(40)]
+    items = [dict(id=100 + index, image_id=images[index % 40]['id'], category_id=1 + index % 3, bbox=[1, 1, 4, 4],
+                  area=16, iscrowd=0) for index in range(90)]
+    path = tmp_path / 'whole.json'
+    path.write_text(json.dumps(dict(info={}, images=images, annotations=items,
+                                    categories=[dict(id=index, name=str(index)) for index in (1, 2, 3)])))
+    return path
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, str(TOOL), *map(str, arguments)], capture_output=True, text=True)
+
+
+def test_a_count_is_the_same_every_time_and_grows_by_adding(annotations, tmp_path):
+    outs = [tmp_path / name for name in ('a.json', 'b.json', 'more.json', 'other.json')]
+    for out, *options in zip(outs, (5, 5, 12, 5), (0, 0, 0, 1)):
+        done = run(annotations, out, '--count', options[0], '--seed', options[1])
+        assert done.returncode == 0, done.stderr
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    whole, part, more, other = (COCO(str(path)) for path in (annotations, outs[0], *outs[2:]))
+    assert len(part.imgs) == 5 and set(part.imgs) < set(more.imgs) and set(part.imgs) != set(other.imgs)
+    for image_id in part.imgs:
+        assert part.imgToAnns[image_id] == whole.imgToAnns[image_id]
+    assert sum(len(part.imgToAnns[image_id]) for image_id in part.imgs) == len(part.anns)
+    assert part.cats == whole.cats
+
+
+def test_ids_are_taken_from_a_file(annotations, tmp_path):
+    (tmp_path / 'ids.txt').write_text('10 3\n24\n')
+    assert run(annotations, tmp_path / 'out.json', '--ids', tmp_path / 'ids.txt').returncode == 0
+    assert list(COCO(str(tmp_path / 'out.json')).imgs) == [3, 10, 24]
+
+
+@pytest.mark.parametrize('options, sentence', [
+    (('--count', '41'), '41 images were asked for and the file has 40'),
+    (('--count', '0'), '0 images were asked for'),
+    (('--ids', '{ids}'), 'No image has the id 4 (1 such ids)'),
+    (('--ids', 'nowhere.txt'), 'nowhere.txt is missing'),
+])
+def test_what_cannot_be_is_said_and_nothing_written(annotations, tmp_path, options, sentence):
+    (tmp_path / 'ids.txt').write_text('3 4')
+    done = run(annotations, tmp_path / 'out.json', *(option.format(ids=tmp_path / 'ids.txt') for option in options))
+    assert done.returncode == 1 and sentence in done.stderr and 'Traceback' not in done.stderr
+    assert not list(tmp_path.glob('out*'))

@@ -1,0 +1,71 @@
+"""An annotation file of some images of a COCO annotation file; the same call writes the same bytes.
+
+    python tools/misc/extract_subcoco.py ANNOTATIONS OUT --count 500 [--seed 0]
+    python tools/misc/extract_subcoco.py ANNOTATIONS OUT --ids ids.txt
+
+COCO's evaluator scores every image of its annotation file, so a subset needs one of its own. --count draws images by
+their ids alone, never by what is in them: a larger count of the same seed contains a smaller one. --ids takes the
+images whose ids a text file holds, separated by white space. Categories stay as they are.
+"""
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+
+def draw(ids: list[int], count: int, seed: int) -> set[int]:
+    """`count` of the ids.
+
+    Raises:
+        ValueError: there are fewer.
+    """
+    if not 1 <= count <= len(ids):
+        raise ValueError(f'{count} images were asked for and the file has {len(ids)}.')
+    order = np.random.default_rng(seed).permutation(len(ids))
+    return {sorted(ids)[place] for place in order[:count]}
+
+
+def subset(annotations: dict, chosen: set[int]) -> dict:
+    """The same file with the chosen images and their annotations, in their order.
+
+    Raises:
+        ValueError: an id that no image has.
+    """
+    missing = sorted(chosen - {image['id'] for image in annotations['images']})
+    if missing:
+        raise ValueError(f'No image has the id {missing[0]} ({len(missing)} such ids).')
+    return dict(annotations, images=[image for image in annotations['images'] if image['id'] in chosen],
+                annotations=[item for item in annotations['annotations'] if item['image_id'] in chosen])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('annotations', type=Path)
+    parser.add_argument('out', type=Path)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument('--count', type=int)
+    which.add_argument('--ids', type=Path)
+    parser.add_argument('--seed', type=int, default=0)
+    args = parser.parse_args()
+    try:
+        whole = json.loads(args.annotations.read_text())
+        chosen = draw([image['id'] for image in whole['images']], args.count, args.seed) if args.count is not None \
+            else {int(word) for word in args.ids.read_text().split()}
+        part = subset(whole, chosen)
+    except FileNotFoundError as error:
+        sys.exit(f'{error.filename} is missing.')
+    except (ValueError, KeyError, TypeError) as error:
+        sys.exit(f'{args.annotations}: {error}' if not isinstance(error, KeyError)
+                 else f'{args.annotations} is no COCO annotation file: it has no {error}.')
+    partial = args.out.with_name(args.out.name + '.partial')
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_text(json.dumps(part))
+    os.replace(partial, args.out)
+    print(f'{args.out}: {len(part["images"])} images, {len(part["annotations"])} annotations')
+
+
+if __name__ == '__main__':
+    main()
