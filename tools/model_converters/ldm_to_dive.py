@@ -8,45 +8,25 @@ which a config takes as its backbone. The averaged weights of the UNet are taken
 executed. Where keys are missing or unexpected they are named, and nothing is written.
 """
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 
 import yaml
-from mmengine.config import Config
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools' / 'misc'))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 
-def convert(source: Path, description: Path, target: Path, num_classes: int, num_heads: int, ema: bool,
-            use_group: bool, use_additional: bool) -> str:
+def convert(args: argparse.Namespace) -> str:
     """Write both files; returns one line about them."""
-    from publish_weights import write_whole
+    from converted import write_generator
 
-    from dive_mmdet import __version__
     from dive_mmdet.diffusion.ldm_config import generator_config
     from dive_mmdet.diffusion.ldm_keys import generator_weights
     from dive_mmdet.diffusion.untrusted import load_untrusted, state_dict_of
-    from dive_mmdet.registry import MODELS
-    config = generator_config(yaml.safe_load(description.read_text()), num_classes, num_heads, use_group,
-                              use_additional)
-    weights = generator_weights(state_dict_of(load_untrusted(source)), ema)
-    generator = MODELS.build(config)
-    unexpected = sorted(set(weights) - set(generator.state_dict()))
-    if unexpected:
-        raise ValueError(f'{len(unexpected)} weights of {source} have no place in the network of {description} '
-                         f'({", ".join(unexpected[:3])}): the two do not belong together.')
-    generator.load_state_dict(weights)
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    meta = dict(source=source.name, source_sha256=digest, ema=ema, dive_mmdet_version=__version__)
-    # A copy of each: several names of the original may share memory.
-    write_whole(target, dict(meta=meta, state_dict={f'backbone.{key}': value.clone()
-                                                    for key, value in generator.state_dict().items()}))
-    header = f'# Of {source.name} (sha256 {digest[:16]}) by tools/model_converters/ldm_to_dive.py.\n'
-    target.with_suffix('.py').write_text(header + Config(dict(generator=config)).pretty_text)
-    count = sum(parameter.numel() for parameter in generator.parameters())
-    return f'{target}: {count / 1e6:.1f} M parameters; {target.with_suffix(".py")} holds the config'
+    config = generator_config(yaml.safe_load(args.description.read_text()), args.num_classes, args.num_heads,
+                              args.use_group, args.use_additional)
+    weights = generator_weights(state_dict_of(load_untrusted(args.source)), ema=not args.raw)
+    return write_generator(config, weights, args.source, args.target, dict(ema=not args.raw))
 
 
 def main() -> None:
@@ -63,11 +43,10 @@ def main() -> None:
     args = parser.parse_args()
     if not args.description.is_file():
         sys.exit(f'No YAML at {args.description}: give the configuration that belongs to the checkpoint.')
-    if args.target.suffix != '.pth':
-        sys.exit(f'{args.target} should end with .pth: the config is written beside it with .py.')
+    from converted import require_target
+    require_target(args.target)
     try:
-        print(convert(args.source, args.description, args.target, args.num_classes, args.num_heads, not args.raw,
-                      args.use_group, args.use_additional))
+        print(convert(args))
     except (ValueError, RuntimeError, FileNotFoundError, yaml.YAMLError) as error:
         sys.exit(' '.join(str(error).split()))
 

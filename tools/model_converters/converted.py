@@ -1,0 +1,46 @@
+"""What the converters have in common: a generator of others' weights, written whole or not at all."""
+import hashlib
+import sys
+from pathlib import Path
+
+from mmengine.config import Config
+from torch import Tensor
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools' / 'misc'))
+
+
+def write_generator(config: dict, weights: dict[str, Tensor], source: Path, target: Path, meta: dict) -> str:
+    """Build the generator, load every weight, and write TARGET and its config beside it; returns a line about them.
+
+    Raises:
+        ValueError: weights without a place in the network.
+        WeightsMismatch: the network has weights that are missing, or of another size.
+    """
+    from publish_weights import write_whole
+
+    from dive_mmdet import __version__
+    from dive_mmdet.registry import MODELS
+    generator = MODELS.build(config)
+    unexpected = sorted(set(weights) - set(generator.state_dict()))
+    if unexpected:
+        raise ValueError(f'{len(unexpected)} weights of {source} have no place in the network '
+                         f'({", ".join(unexpected[:3])}): checkpoint and description do not belong together.')
+    # A first stage with weights of its own, which no public DiT checkpoint holds, brings them.
+    own = {key: value for key, value in generator.state_dict().items() if key.startswith('first_stage.')}
+    generator.load_state_dict(own | weights)
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    # A copy of each: several names of an original may share memory.
+    write_whole(target, dict(
+        meta=dict(meta, source=source.name, source_sha256=digest, dive_mmdet_version=__version__),
+        state_dict={f'backbone.{key}': value.clone() for key, value in generator.state_dict().items()}))
+    header = f'# Of {source.name} (sha256 {digest[:16]}), by a converter in tools/model_converters.\n'
+    target.with_suffix('.py').write_text(header + Config(dict(generator=config)).pretty_text)
+    count = sum(parameter.numel() for parameter in generator.parameters())
+    return f'{target}: {count / 1e6:.1f} M parameters; {target.with_suffix(".py")} holds the config'
+
+
+def require_target(target: Path) -> None:
+    """The config stands beside the weights, so their names must differ."""
+    if target.suffix != '.pth':
+        sys.exit(f'{target} should end with .pth: the config is written beside it with .py.')

@@ -1,0 +1,47 @@
+"""A public DiT checkpoint (facebookresearch/DiT) -> weights and config of a generator of images given a class.
+
+    python tools/model_converters/dit_to_dive.py CKPT OUT.pth --first-stage VAE [--num-heads 16]
+
+CKPT is a released file (bare weights) or a training file (the averaged weights are taken). VAE is the autoencoder that
+it was trained with, a directory in diffusers' format or a file, or `identity` for pixel space; the config names the
+path and OUT.pth holds a copy of its weights. Writes OUT.pth, whose weights are named `backbone.*` as in the
+classifier, and OUT.py beside it with `generator = ...`. Nothing in CKPT is executed; where keys are missing or
+unexpected they are named, and nothing is written.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+
+def convert(args: argparse.Namespace) -> str:
+    """Write both files; returns one line about them."""
+    from converted import write_generator
+
+    from dive_mmdet.diffusion.dit_keys import averaged, generator_config, generator_weights
+    from dive_mmdet.diffusion.untrusted import load_untrusted, state_dict_of
+    first_stage = dict(type='dive_mmdet.IdentityFirstStage') if args.first_stage == 'identity' else dict(
+        type='dive_mmdet.KLFirstStage', pretrained=args.first_stage)
+    weights = state_dict_of(averaged(load_untrusted(args.source)))
+    return write_generator(generator_config(weights, first_stage, args.num_heads), generator_weights(weights),
+                           args.source, args.target, {})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('source', type=Path, metavar='CKPT')
+    parser.add_argument('target', type=Path, metavar='OUT')
+    parser.add_argument('--first-stage', required=True, metavar='VAE')
+    parser.add_argument('--num-heads', type=int, default=None, help='where no published DiT has that width and depth')
+    args = parser.parse_args()
+    from converted import require_target
+    require_target(args.target)
+    try:
+        print(convert(args))
+    except (ValueError, RuntimeError, FileNotFoundError) as error:
+        sys.exit(' '.join(str(error).split()))
+
+
+if __name__ == '__main__':
+    main()
