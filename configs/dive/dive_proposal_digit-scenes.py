@@ -13,7 +13,8 @@ inversion_hook = dict(
         hypotheses=5,  # classified boxes refined for each object
         polish_pairs=8,  # on which moves of a found object are compared; the whole bank decides
         min_gain=0.0005,  # energy that an object must be worth
-        reach=0.00025),  # energy that a better box may bring a class
+        reach=0.00025,  # energy that a better box may bring a class
+        final_pairs=48),  # of the larger bank that has the last word
     # Without the lowest noise, at which the layout is forgotten, and the highest (docs/design.md).
     objective=dict(num_pairs=16, low=200, high=900, space='epsilon'))
 # ---- sometimes changed: the prior ----

@@ -28,6 +28,7 @@ class Likelihood(nn.Module):
         # The generator belongs to the detector; as a submodule it would be saved twice.
         object.__setattr__(self, 'generator', generator)
         self.space, self.precision = space, require_precision(precision)
+        self.low, self.high, self.seed = low, high, seed
         self.bank = NoiseBank(stratified_timesteps(num_pairs, low, high), generator.latent_shape, seed)
         self.register_buffer('weight', generator.schedule.error_weight(self.bank.timesteps.cpu(), space),
                              persistent=False)
@@ -35,6 +36,11 @@ class Likelihood(nn.Module):
     def __len__(self) -> int:
         """P, pairs in the bank."""
         return len(self.bank)
+
+    def on_bank(self, num_pairs: int) -> 'Likelihood':
+        """The same objective on a bank of another size, on the same device."""
+        other = Likelihood(self.generator, num_pairs, self.low, self.high, self.space, self.seed, self.precision)
+        return other.to(self.bank.noise.device)
 
     def pair_errors(self, latents: Tensor, rows: Tensor, pairs: Tensor, reduce: bool = True) -> Tensor:
         """Error of each item on one pair.

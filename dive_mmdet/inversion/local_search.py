@@ -79,7 +79,7 @@ class LocalSearch:
 
     def refine_all(self, images: Tensor, ids: Tensor, num_pairs: int, step: int, decide_pairs: int,
                    exact_pairs: int = 0) -> Tensor:
-        """Move the boxes of all objects at once, as the gradient says; see `refine`.
+        """Move the boxes of all objects, at once where the gradient guides, else in turn; see `refine`.
 
         Args:
             exact_pairs: on which all single steps of all sides are compared then, in case one is better of which the
@@ -89,6 +89,11 @@ class LocalSearch:
             (B, L).
         """
         ids, movable = ids.clone(), self.vocabulary.is_present(ids)
+        if not self.guided:
+            for slot, has in enumerate(movable.T):
+                ids[has] = self.refine(images[has], ids[has], torch.full_like(images[has], slot), num_pairs, step,
+                                       decide_pairs)
+            return ids
         ids = self._descend(images, ids, movable, num_pairs, step, decide_pairs)
         active = torch.arange(len(ids))
         for _ in range(self.max_moves if exact_pairs else 0):

@@ -40,6 +40,13 @@ class Posterior:
         """P, pairs in the bank."""
         return len(self.likelihood)
 
+    def on_bank(self, num_pairs: int) -> 'Posterior':
+        """The same images on a bank of another size, with a cache of its own; evaluations are counted together."""
+        other = Posterior(self.likelihood.on_bank(num_pairs), self.latents, self.prior, self.prior_weight,
+                          self.batch_size)
+        other.nfe = self.nfe
+        return other
+
     def energy(self, images: Tensor, ids: Tensor, num_pairs: int | None = None) -> Tensor:
         """Energies of layouts on the first pairs of the bank, without gradients; each is computed once.
 

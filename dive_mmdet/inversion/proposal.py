@@ -8,7 +8,7 @@ from dive_mmdet.structures import Inversion
 from .atlas import Atlas
 from .evidence import conclude, remove
 from .local_search import LocalSearch, lowest
-from .moves import coarse_boxes, put
+from .moves import class_moves, coarse_boxes, put
 from .posterior import Posterior
 from .rearrangements import Rearrangements
 from .trace import Trace
@@ -29,6 +29,8 @@ class ProposalInverter:
        `min_gain` goes.
     4. Second thoughts, `revisit` times: rearrangements of the found layout (`Rearrangements`); the best one of each
        image is taken if its energy is lower, and growing and polishing go on from there.
+    5. The last word has a larger bank, whose minimum depends less on its noise: there the boxes settle once more, and
+       each object keeps the best class, or goes.
 
     Args:
         sides, aspects, overlap: of the coarse boxes, see `coarse_boxes`.
@@ -54,6 +56,8 @@ class ProposalInverter:
         guided: the energy's gradient says which box moves are worth an evaluation, and polishing moves all boxes at
             once; else all single moves of a box are compared.
         refine: a `GradientInverter` config that goes on from the found layout; none by default.
+        final_pairs: of a larger bank of the same objective, on which the found layout is settled last and its evidence
+            is taken; 0 leaves that to the bank of the search.
     """
 
     def __init__(self, sides: list[float], aspects: list[float], overlap: float = 0.5, min_side: float = 0.05,
@@ -61,7 +65,8 @@ class ProposalInverter:
                  candidates: int = 12, finalists: int = 3, hypotheses: int = 3, distinct: float = 0.3,
                  slack: float = 0.35, first_step: float = 1 / 32, max_moves: int = 6, area_exponent: float = 0.6,
                  objects_per_round: int = 1, min_gain: float = 0.0, polish_rounds: int = 1, hypothesis_pairs: int = 4,
-                 reach: float | None = None, revisit: int = 2, guided: bool = True, refine: dict | None = None):
+                 reach: float | None = None, revisit: int = 2, guided: bool = True, refine: dict | None = None,
+                 final_pairs: int = 0):
         self.sides, self.aspects, self.overlap = sides, aspects, overlap
         self.min_side, self.max_side = min_side, max_side
         self.refine_pairs, self.class_pairs, self.polish_pairs = refine_pairs, class_pairs, polish_pairs
@@ -69,7 +74,7 @@ class ProposalInverter:
         self.slack, self.first_step, self.max_moves, self.area_exponent = slack, first_step, max_moves, area_exponent
         self.min_gain, self.polish_rounds, self.revisit, self.guided = min_gain, polish_rounds, revisit, guided
         self.hypothesis_pairs, self.reach, self.objects_per_round = hypothesis_pairs, reach, objects_per_round
-        self.refine = MODELS.build(refine) if refine else None
+        self.refine, self.final_pairs = MODELS.build(refine) if refine else None, final_pairs
         self.atlas, self.shared_nfe = None, 0
 
     def invert(self, posterior: Posterior) -> Inversion:
@@ -77,8 +82,7 @@ class ProposalInverter:
         self.posterior, self.vocabulary = posterior, posterior.vocabulary
         spans = self.vocabulary.grid - 1
         self.max_step = max(1, round(self.first_step * spans))
-        self.local = LocalSearch(posterior, (max(1, round(self.min_side * spans)), round(self.max_side * spans)),
-                                 self.max_moves, self.slack, self.guided)
+        self.local = self._local_search(posterior)
         self.rearrangements = Rearrangements(self.local, self.class_pairs, self.hypotheses, self.max_step)
         if self.atlas is None or self.atlas.key != Atlas.key_of(posterior):
             self.atlas = Atlas(posterior, coarse_boxes(self.vocabulary.grid, self.sides, self.aspects, self.overlap))
@@ -92,7 +96,17 @@ class ProposalInverter:
         self._note(images, ids)
         if self.refine is not None:
             ids = self.refine.descend(posterior, ids, self.trace)
-        return conclude(posterior, ids, self.trace)
+        if not self.final_pairs:
+            return conclude(posterior, ids, self.trace)
+        final = posterior.on_bank(self.final_pairs)
+        ids = self._finish(self._local_search(final), images, ids)
+        self._note(images, ids)
+        return conclude(final, ids, self.trace)
+
+    def _local_search(self, posterior: Posterior) -> LocalSearch:
+        spans = self.vocabulary.grid - 1
+        return LocalSearch(posterior, (max(1, round(self.min_side * spans)), round(self.max_side * spans)),
+                           self.max_moves, self.slack, self.guided)
 
     def _note(self, images: Tensor, ids: Tensor) -> None:
         self.trace.add(images, ids, self.local.energy(images, ids))
@@ -169,9 +183,25 @@ class ProposalInverter:
         moved = self.local.lower(images, ids, moved)
         if not self.guided:
             moved = self.local.refine(images, moved, slots, self.polish_pairs, 1, self.posterior.num_pairs)
-        without = remove(self.posterior, moved, slots)
-        worth = self.local.energy(images, without) - self.local.energy(images, moved)
-        return torch.where((worth > self.min_gain)[:, None], moved, without)
+        return self._unless_worthless(self.local, images, moved, slots)
+
+    def _unless_worthless(self, local: LocalSearch, images: Tensor, ids: Tensor, slots: Tensor) -> Tensor:
+        """Layouts without one object each where it is not worth what it must be, (B,), (B, L), (B,) -> (B, L)."""
+        without = remove(self.posterior, ids, slots)
+        worth = local.energy(images, without) - local.energy(images, ids)
+        return torch.where((worth > self.min_gain)[:, None], ids, without)
+
+    def _finish(self, local: LocalSearch, images: Tensor, ids: Tensor) -> Tensor:
+        """Boxes settled and objects classified once more where `local` looks; its evidence needs the same energies."""
+        count = local.posterior.num_pairs
+        ids = local.refine_all(images, ids, self.polish_pairs, self.max_step, count, self.polish_pairs)
+        for slot, has in enumerate(self.vocabulary.is_present(ids).T):
+            where, slots = images[has], torch.full_like(images[has], slot)
+            layouts = class_moves(ids[has], slots, self.vocabulary.class_ids, self.vocabulary).view(
+                len(where), self.vocabulary.num_class_ids, ids.shape[1])
+            best = lowest(layouts, local.energies(where, layouts, count), 1)[:, 0]
+            ids[has] = self._unless_worthless(local, where, best, slots)
+        return ids
 
     def _settle(self, images: Tensor, ids: Tensor, exact_pairs: int = 0) -> Tensor:
         """All boxes moved at once, where the gradient guides."""

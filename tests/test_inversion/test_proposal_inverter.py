@@ -6,6 +6,7 @@ import torch
 from painting import PaintingGenerator, TiltedPrior, objects_of
 
 from dive_mmdet.inversion import ProposalInverter
+from dive_mmdet.inversion.slopes import single_steps
 
 BOXES = dict(sides=[0.25, 0.4], aspects=[1.0, 0.5, 2.0])
 
@@ -281,3 +282,44 @@ def test_several_objects_a_round_find_the_same_for_less(objects_per_round):
         assert [objects_of(generator, ids) for ids in found.ids] == [set(truth), {truth[0]}, set()]
         spent.append(int(found.nfe[0]))
     assert spent[1] < spent[0]
+
+
+@pytest.mark.parametrize('guided', [True, False])
+def test_the_last_word_has_the_larger_bank(guided):
+    """Energies depend on the noise, so the minima of two banks differ; here by brute force on the larger."""
+    generator = PaintingGenerator(leak=0.7)
+    layouts = [generator.layout(*scene) for scene in scenes(generator, [14, 15])]
+    options = dict(BOXES, guided=guided, max_moves=40, polish_pairs=64, hypothesis_pairs=64, min_gain=0.0001)
+    plain, final = (ProposalInverter(**options, final_pairs=pairs).invert(generator.posterior(layouts, num_pairs=2))
+                    for pairs in (0, 64))
+    wide, images = generator.posterior(layouts, num_pairs=64), torch.arange(len(layouts))
+    least = wide.energy(images, final.ids)
+    torch.testing.assert_close(final.energy, least)
+    assert bool((least <= wide.energy(images, plain.ids)).all()) and not torch.equal(plain.ids, final.ids)
+    assert [course[-1][2] for course in final.trace] == final.ids.tolist()
+    for image, ids in enumerate(final.ids):
+        present = generator.vocabulary.is_present(ids)
+        steps, new = single_steps(generator.vocabulary, ids[None], present[None], (1, 16))
+        where = torch.full((int(new.sum()),), image)
+        assert len(where) and bool((wide.energy(where, steps[0][new[0]]) >= least[image]).all())
+        assert bool((final.class_evidence[image].amax(dim=1) <= final.evidence[image]).all())
+        assert bool((final.evidence[image][present] > 0.0001).all())
+
+
+def test_the_larger_bank_renames_and_removes():
+    generator = PaintingGenerator()
+    truth = {(0, 1, 1, 7, 6), (2, 9, 8, 15, 15)}
+    inverter = ProposalInverter(**BOXES)
+    inverter.invert(generator.posterior([generator.layout(*truth)] * 2))
+    start = torch.stack([generator.layout((1, 2, 1, 7, 7), (0, 9, 9, 15, 14)),
+                         generator.layout((0, 1, 1, 7, 6), (2, 9, 8, 15, 15), (0, 2, 10, 6, 14))])
+    found = inverter._finish(inverter._local_search(inverter.posterior.on_bank(8)), torch.arange(2), start)
+    assert [objects_of(generator, ids) for ids in found] == [truth, truth]
+
+
+def test_evaluations_on_the_larger_bank_are_counted():
+    generator = PaintingGenerator()
+    layouts = [generator.layout(*scene) for scene in scenes(generator, [16])][:2] + [generator.layout()]
+    inverter = ProposalInverter(**BOXES, final_pairs=32)
+    found = inverter.invert(generator.posterior(layouts))
+    assert generator.evaluations == int(found.nfe.sum()) + inverter.shared_nfe
