@@ -41,7 +41,7 @@ class InversionHook(Hook):
     def _require_classes(runner, dataloader) -> None:
         """Refuse foreign classes now: the evaluator would stumble over their labels after the last image."""
         classes = dataloader.dataset.metainfo.get('classes')
-        count = _unwrapped(runner.model).backbone.vocabulary.num_classes
+        count = _unwrapped(runner.model).backbone.vocabulary.num_labels
         if classes is not None and len(classes) != count:
             raise ValueError(f'The data set has {len(classes)} classes ({", ".join(classes)}) and the vocabulary '
                              f'{count}: test on the classes that the generator was trained on.')
