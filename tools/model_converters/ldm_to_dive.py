@@ -4,8 +4,8 @@
         [--num-heads 1] [--raw]
 
 Writes OUT.pth, whose weights are named `backbone.*` as in the detector, and OUT.py beside it with `generator = ...`,
-which a config takes as its backbone. What is given here is the released OpenImages model (configs/_base_/categories/
-README.md says where its categories are known from). The averaged weights of the UNet are taken unless --raw. Nothing in CKPT is
+which a config takes as its backbone. The categories given above are the released OpenImages model's
+(configs/_base_/categories/README.md). The averaged weights of the UNet are taken unless --raw. Nothing in CKPT is
 executed. Where keys are missing or unexpected they are named, and nothing is written.
 """
 import argparse
