@@ -146,8 +146,7 @@ class LayoutHead(BaseModule):
         for image, sample in enumerate(data_samples):
             found = self.objects(inversion, image, vocabulary)
             which, labels, scores = self._detections(found, vocabulary)
-            height, width = (sample.ori_shape if rescale else sample.img_shape)[:2]
-            boxes = (found.boxes[which] * torch.tensor([width, height] * 2)).float()
+            boxes = (found.boxes[which] * extent(sample, rescale) + corner(sample, rescale)).float()
             results.append(InstanceData(bboxes=boxes, labels=labels, scores=scores))
         return results
 
@@ -172,6 +171,21 @@ class LayoutHead(BaseModule):
 
     def _scaled(self, class_features: Tensor) -> Tensor:
         return class_features / torch.stack([self.class_scale.double().cpu(), torch.ones((), dtype=torch.float64)])
+
+
+def extent(sample: DetDataSample, rescale: bool) -> Tensor:
+    """Width and height, twice, of what the generator saw, in pixels of the original image or of the input, (4,)."""
+    crop = sample.get('crop_box')
+    if rescale and crop is not None:
+        return torch.tensor([crop[2] - crop[0], crop[3] - crop[1]] * 2)
+    height, width = (sample.ori_shape if rescale else sample.img_shape)[:2]
+    return torch.tensor([width, height] * 2)
+
+
+def corner(sample: DetDataSample, rescale: bool) -> Tensor:
+    """Where its top left lies, x and y twice, (4,)."""
+    crop = sample.get('crop_box')
+    return torch.tensor([0, 0, 0, 0] if crop is None or not rescale else [*crop[:2]] * 2)
 
 
 def box_iou(a: Tensor, b: Tensor) -> float:
