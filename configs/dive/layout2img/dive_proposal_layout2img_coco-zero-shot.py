@@ -3,6 +3,7 @@
 _base_ = ['../../_base_/default_runtime.py', '../../_base_/datasets/coco_layouts.py',
           '../../_base_/models/dive_layout2img.py']
 
+classes = tuple(_base_.coco_categories)
 model = dict(backbone=dict(vocabulary=dict(answers={{_base_.coco_answers}})))
 
 train_dataloader = None

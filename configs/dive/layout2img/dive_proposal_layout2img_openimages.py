@@ -7,9 +7,9 @@ _base_ = ['mmdet::_base_/datasets/openimages_detection.py', '../../_base_/defaul
 
 # mmdet's names stand in the order of OpenImages' class-descriptions-boxable.csv, from which the data set takes labels.
 # An ordinary import would make mmengine take this for a config of its other kind.
-openimages_names = importlib.import_module('mmdet.evaluation').get_classes('oid_v6')
+classes = tuple(importlib.import_module('mmdet.evaluation').get_classes('oid_v6'))
 openimages_answers = [[_base_.layout_names.index(name)] if name in _base_.layout_names else []
-                      for name in openimages_names]
+                      for name in classes]
 model = dict(backbone=dict(vocabulary=dict(answers=openimages_answers)))
 
 test_pipeline = [
