@@ -19,6 +19,7 @@ from mmengine.config import Config
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / 'tests/data/ldm_layout2img'
 CONFIG = ROOT / 'configs/dive/layout2img/dive_proposal_layout2img_coco-zero-shot.py'
+TWO_CROPS = CONFIG.with_name(CONFIG.stem + '_two-crops.py')
 CLASSES = ('spoon', 'cup', 'plate')
 SEARCH = dict(sides=[1.0], aspects=[1.0], overlap=0.0, finalists=1, candidates=2, hypotheses=1, max_moves=1,
               polish_rounds=1, refine_pairs=1, class_pairs=1, polish_pairs=1, min_gain=-1.0, max_nfe=200)
@@ -102,3 +103,19 @@ def test_one_process_and_two_find_the_same(assembled):
     assert shares == ['5', '3']  # the busier of two processes has three images
     aps = [re.findall(r'coco/bbox_mAP: (\S+)', said[count])[-1] for count in (1, 2)]
     assert aps[0] == aps[1] and 0 < float(aps[0]) <= 1
+
+
+def test_two_crops_are_merged_in_the_whole_image(assembled):
+    """By mmdet's test-time augmentation: squares of 40 pixels at both ends of 60."""
+    config, shipped = Config.fromfile(assembled / 'config.py'), Config.fromfile(TWO_CROPS)
+    config.tta_model, config.tta_pipeline = shipped.tta_model, shipped.tta_pipeline
+    config.tta_pipeline[1].transforms[1][0].scale = (32, 32)
+    config.test_dataloader.dataset.max_images = 2
+    config.dump(assembled / 'two_crops.py')
+    run(sys.executable, ROOT / 'tools/test.py', assembled / 'two_crops.py', assembled / 'dive.pth', '--tta',
+        '--work-dir', assembled / 'crops', '--out', assembled / 'crops.pkl')
+    found = predictions(assembled / 'crops.pkl')
+    boxes = np.concatenate([each['pred_instances']['bboxes'].numpy() for each in found])
+    assert [each['img_id'] for each in found] == [1, 2] and boxes.min() >= 0 and (boxes.max(axis=0) <= [
+        60, 40, 60, 40]).all()
+    assert (boxes[:, 2] <= 40).any() and (boxes[:, 0] >= 20).any() and ((boxes[:, 2] - boxes[:, 0]) <= 40).all()
