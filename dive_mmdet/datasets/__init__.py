@@ -3,6 +3,7 @@ from .digit_strings import DigitStringComposer, DigitStringDataset, Mnist5kDatas
 from .layout_coco import LayoutCocoDataset
 from .mnist_5k import load_digits, split_digits
 from .scene_dataset import DigitSceneDataset
+from .square_crop import SquareCrop
 
 __all__ = ['DigitSceneComposer', 'DigitSceneDataset', 'DigitStringComposer', 'DigitStringDataset', 'LayoutCocoDataset',
-           'Mnist5kDataset', 'load_digits', 'split_digits']
+           'Mnist5kDataset', 'SquareCrop', 'load_digits', 'split_digits']

@@ -22,7 +22,7 @@ class GeneratorModel(BaseModel):
     Args:
         backbone: config of the generator.
         listening: arguments of `Likelihood` for the check, and `shift`, by how much a box is moved in image sides.
-        precision: of the matrix products at training, `float32` or `bfloat16`; the check is always in float32.
+        precision: of the matrix products at training, `float32`, `tf32` or `bfloat16`; the check is always in float32.
         data_preprocessor: as in any BaseModel; images must come out in [-1, 1].
         init_cfg: as in any BaseModel.
     """
@@ -31,7 +31,7 @@ class GeneratorModel(BaseModel):
                  data_preprocessor: dict | None = None, init_cfg: dict | None = None):
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.precision = require_precision(precision)
+        self.precision = require_precision(precision, training=True)
         listening = dict(listening or {})
         self.shift = listening.pop('shift', 1 / 16)
         self.likelihood = Likelihood(self.backbone, **listening)

@@ -21,7 +21,7 @@ def true_layouts(data_samples: Sequence[DetDataSample], tokenizer: LayoutTokeniz
         height, width = sample.img_shape[:2]
         boxes = get_box_tensor(instances.bboxes).double().cpu() / torch.tensor([width, height] * 2)
         try:
-            layouts.append(tokenizer.encode(boxes, instances.labels.cpu()))
+            layouts.append(tokenizer.encode(boxes, tokenizer.vocabulary.categories(instances.labels.cpu())))
         except ValueError as error:
             image = sample.get('img_path', None) or sample.get('img_id', 'unknown')
             raise ValueError(f'Image {image}: {error}') from None

@@ -16,18 +16,18 @@ class ClassGenerator(ConditionalGenerator):
     Args:
         num_classes: C.
         row_dim: D, width of a class row.
-        first_stage, schedule, denoiser, prediction_type, loss_type, loss_space, timestep_exponent, compile, init_cfg:
-            as in `ConditionalGenerator`.
+        first_stage, schedule, denoiser, prediction_type, loss_type, loss_space, timestep_exponent, compile,
+            channels_last, checkpointing, init_cfg: as in `ConditionalGenerator`.
         class_dropout: probability of training on the null class instead (published: 0.1).
     """
 
     def __init__(self, num_classes: int, row_dim: int, first_stage: dict, schedule: dict, denoiser: dict,
                  prediction_type: str = 'epsilon', loss_type: str = 'l2', loss_space: str | None = None,
                  timestep_exponent: float = 1.0, class_dropout: float = 0.0, compile: bool = False,
-                 init_cfg: dict | None = None):
+                 channels_last: bool = False, checkpointing: bool = False, init_cfg: dict | None = None):
         super().__init__(ClassVocabulary(num_classes), ClassTable(num_classes, row_dim), first_stage, schedule,
                          dict(type='dive_mmdet.ClassRow'), denoiser, prediction_type, loss_type, loss_space,
-                         timestep_exponent, class_dropout, compile, init_cfg)
+                         timestep_exponent, class_dropout, compile, channels_last, checkpointing, init_cfg)
 
     def training_rows(self, ids: Tensor, generator: torch.Generator | None) -> Tensor:
         """Rows of training classes (N, 1), some of which are the null class's, (N, 1, D)."""

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from dive_mmdet.registry import MODELS
 
+from .checkpointing import checkpoint_blocks
 from .loading import require_all_weights
 from .schedule import PREDICTION_TYPES
 
@@ -29,25 +30,32 @@ class ConditionalGenerator(BaseModule):
         class_dropout: probability of hiding a class at training.
         compile: compile the denoiser at its first use (torch.compile; needs a C++ compiler on a CPU). Worth its minute
             or two in long runs; numbers change by rounding.
+        channels_last: the denoiser's images and convolutions in that memory format, which tensor cores prefer.
+        checkpointing: gradients need less memory and a third more time, see `checkpoint_blocks`.
         init_cfg: as in any BaseModule.
     """
 
     def __init__(self, vocabulary, table: nn.Module, first_stage: dict, schedule: dict, condition: dict, denoiser: dict,
                  prediction_type: str, loss_type: str, loss_space: str | None, timestep_exponent: float,
-                 class_dropout: float, compile: bool, init_cfg: dict | None):
+                 class_dropout: float, compile: bool, channels_last: bool, checkpointing: bool,
+                 init_cfg: dict | None):
         super().__init__(init_cfg)
         if prediction_type not in PREDICTION_TYPES:
             raise ValueError(f"Unknown prediction_type '{prediction_type}': use one of {', '.join(PREDICTION_TYPES)}.")
         if loss_type not in LOSSES:
             raise ValueError(f"Unknown loss_type '{loss_type}': use one of {', '.join(LOSSES)}.")
         self.vocabulary, self.table = vocabulary, table
-        self.first_stage = MODELS.build(first_stage)
+        self.first_stage = MODELS.build(first_stage).requires_grad_(False)
         self.schedule = MODELS.build(schedule)
         self.condition = MODELS.build(condition)
         self.denoiser = MODELS.build(denoiser)
         self.prediction_type, self.loss_type = prediction_type, loss_type
         self.loss_space = loss_space or prediction_type
         self.timestep_exponent, self.class_dropout = timestep_exponent, class_dropout
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.denoiser.to(memory_format=self.memory_format)
+        for part in (self.condition, self.denoiser) if checkpointing else ():
+            checkpoint_blocks(part)
         if compile:
             self.denoiser.compile()
         require_all_weights(self, 'the generator')
@@ -58,12 +66,13 @@ class ConditionalGenerator(BaseModule):
         return self.denoiser.sample_shape
 
     def encode(self, images: Tensor) -> Tensor:
-        """Images in [-1, 1], (N, 3, H, W) -> latents (N, c, h, w).
+        """Images in [-1, 1], (N, 3, H, W) -> latents (N, c, h, w), without gradients.
 
         Raises:
             ValueError: the images' size does not fit the denoiser.
         """
-        latents = self.first_stage.encode(images)
+        with torch.no_grad():
+            latents = self.first_stage.encode(images)
         if tuple(latents.shape[1:]) != tuple(self.latent_shape):
             raise ValueError(f'Images of {tuple(images.shape[1:])} give latents of {tuple(latents.shape[1:])} and the '
                              f'denoiser wants {tuple(self.latent_shape)}: resize the images in the pipeline.')
@@ -81,8 +90,10 @@ class ConditionalGenerator(BaseModule):
 
     def predict_noise(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
         """Predicted noise (B, c, h, w) at timesteps (B,) under token rows (B, L, D)."""
-        output = self.denoiser(x_t, t, self.condition(rows))
-        return self.schedule.to_epsilon(output, x_t, t, self.prediction_type)
+        return self.schedule.to_epsilon(self._output(x_t, t, rows), x_t, t, self.prediction_type)
+
+    def _output(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
+        return self.denoiser(x_t.contiguous(memory_format=self.memory_format), t, self.condition(rows))
 
     def training_rows(self, ids: Tensor, generator: torch.Generator | None) -> Tensor:
         """Rows of training conditions, some of whose classes are hidden, (N, L) -> (N, L, D)."""
@@ -95,8 +106,7 @@ class ConditionalGenerator(BaseModule):
         noise = torch.randn(latents.shape, generator=generator).to(latents)
         rows = self.training_rows(ids, generator)
         x_t = self.schedule.q_sample(latents, t, noise)
-        output = self.denoiser(x_t, t, self.condition(rows))
-        return self._loss(output, latents, x_t, t, noise)
+        return self._loss(self._output(x_t, t, rows), latents, x_t, t, noise)
 
     def _loss(self, output: Tensor, x0: Tensor, x_t: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         if self.loss_space != self.prediction_type:

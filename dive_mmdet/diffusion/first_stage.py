@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from dive_mmdet.registry import MODELS
 
+from .autoencoder_file import read_autoencoder
+
 
 @MODELS.register_module()
 class IdentityFirstStage(nn.Module):
@@ -45,7 +47,7 @@ class KLFirstStage(nn.Module):
 
     Args:
         model: constructor arguments of `AutoencoderKL`, or
-        pretrained: a directory in diffusers' format or a single checkpoint file.
+        pretrained: a directory in diffusers' format, or a file under the original names, see `read_autoencoder`.
         scale_factor: 0.18215 for the public Stable Diffusion autoencoders.
 
     Raises:
@@ -73,7 +75,7 @@ class VQFirstStage(KLFirstStage):
 
     Args:
         model: constructor arguments of `VQModel`, or
-        pretrained: a directory in diffusers' format.
+        pretrained: a directory in diffusers' format, or a file under the original names.
         scale_factor: 1.0 in the layout-to-image release.
     """
     network = VQModel
@@ -87,7 +89,7 @@ class VQFirstStage(KLFirstStage):
 
 
 def load_autoencoder(network: type, model: dict | None, pretrained: str | None) -> nn.Module:
-    """Build a diffusers autoencoder from arguments, or load it from a local directory, or file where diffusers can."""
+    """Build a diffusers autoencoder from arguments, or load it from a local directory or file."""
     if (model is None) == (pretrained is None):
         raise ValueError('A first stage needs either model=dict(...) or pretrained=PATH.')
     if pretrained is None:
@@ -97,7 +99,7 @@ def load_autoencoder(network: type, model: dict | None, pretrained: str | None) 
         raise FileNotFoundError(f'No first stage at {path}: put a diffusers {network.__name__} directory there.')
     if path.is_dir():
         return network.from_pretrained(path, torch_dtype=torch.float32, local_files_only=True)
-    if not hasattr(network, 'from_single_file'):
-        raise ValueError(f'{path} is a file, and diffusers reads a {network.__name__} from a directory alone: save it '
-                         'with save_pretrained and give the directory.')
-    return network.from_single_file(str(path), torch_dtype=torch.float32)
+    arguments, weights = read_autoencoder(path, quantised=network is VQModel)
+    autoencoder = network(**arguments)
+    autoencoder.load_state_dict(weights)
+    return autoencoder

@@ -17,7 +17,7 @@ class LayoutGenerator(ConditionalGenerator):
         vocabulary: arguments of `LayoutVocabulary`.
         table: arguments of `TokenTable` but the vocabulary.
         first_stage, schedule, condition, denoiser, prediction_type, loss_type, loss_space, timestep_exponent, compile,
-            init_cfg: as in `ConditionalGenerator`.
+            channels_last, checkpointing, init_cfg: as in `ConditionalGenerator`.
         class_dropout: probability, an object, of replacing its class row by the mean of all class rows at training,
             so that the generator can be asked about a box of unknown class. 0 as published.
     """
@@ -25,10 +25,12 @@ class LayoutGenerator(ConditionalGenerator):
     def __init__(self, vocabulary: dict, table: dict, first_stage: dict, schedule: dict, condition: dict,
                  denoiser: dict, prediction_type: str = 'epsilon', loss_type: str = 'l2',
                  loss_space: str | None = None, timestep_exponent: float = 1.0, class_dropout: float = 0.0,
-                 compile: bool = False, init_cfg: dict | None = None):
+                 compile: bool = False, channels_last: bool = False, checkpointing: bool = False,
+                 init_cfg: dict | None = None):
         vocabulary = LayoutVocabulary(**vocabulary)
         super().__init__(vocabulary, TokenTable(vocabulary, **table), first_stage, schedule, condition, denoiser,
-                         prediction_type, loss_type, loss_space, timestep_exponent, class_dropout, compile, init_cfg)
+                         prediction_type, loss_type, loss_space, timestep_exponent, class_dropout, compile,
+                         channels_last, checkpointing, init_cfg)
         self.tokenizer = LayoutTokenizer(vocabulary)
 
     def training_rows(self, ids: Tensor, generator: torch.Generator | None) -> Tensor:

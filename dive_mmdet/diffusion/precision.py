@@ -4,17 +4,20 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-PRECISIONS = {'float32': None, 'bfloat16': torch.bfloat16}
+# TF32 is float32 whose products GPUs round to 10 bits; CPUs compute it as float32.
+PRECISIONS = {'float32': None, 'tf32': None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+TRAINING = ('float32', 'tf32', 'bfloat16')
 
 
-def require_precision(name: str) -> str:
-    """`name` if it is one of `PRECISIONS`.
+def require_precision(name: str, training: bool = False) -> str:
+    """`name` if it is one of `PRECISIONS`; float16 gradients vanish without a scaler, so it is none of `TRAINING`.
 
     Raises:
         ValueError: it is not.
     """
-    if name not in PRECISIONS:
-        raise ValueError(f"Unknown precision '{name}': use one of {', '.join(PRECISIONS)}.")
+    known = TRAINING if training else PRECISIONS
+    if name not in known:
+        raise ValueError(f"Unknown precision '{name}': use one of {', '.join(known)}.")
     return name
 
 
@@ -28,10 +31,29 @@ def fastest_precision() -> str:
 
 
 @contextmanager
+def tf32():
+    """TF32 for matrix products and convolutions of a GPU."""
+    switches = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [switch.allow_tf32 for switch in switches]
+    for switch in switches:
+        switch.allow_tf32 = True
+    try:
+        yield
+    finally:
+        for switch, allowed in zip(switches, before):
+            switch.allow_tf32 = allowed
+
+
+@contextmanager
 def mixed_precision(device: torch.device, precision: str):
-    """Matrix products in `precision`, weights and sums of errors in float32; nothing changes under `float32`."""
+    """Matrix products in `precision`, weights and sums of errors in float32; nothing changes under `float32`.
+
+    That is torch's own default, under which a GPU's convolutions, but not its matrix products, may use TF32.
+    """
     dtype = PRECISIONS[require_precision(precision)]
     with ExitStack() as stack:
+        if precision == 'tf32':
+            stack.enter_context(tf32())
         if dtype is not None:
             stack.enter_context(torch.autocast(device.type, dtype))
             if device.type == 'cpu' and torch.is_grad_enabled():

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dive_mmdet.diffusion.loading import require_all_weights
 from dive_mmdet.layout import LayoutTokenizer
-from dive_mmdet.layout.vocabulary import LayoutVocabulary
+from dive_mmdet.layout.vocabulary import CLASS, LayoutVocabulary
 from dive_mmdet.registry import MODELS
 from dive_mmdet.structures import Inversion
 
@@ -88,10 +88,11 @@ class LayoutHead(BaseModule):
         standard = (features - self.feature_mean.cpu()) / self.feature_std.cpu()
         return torch.sigmoid(standard @ self.calibration_weight.cpu() + self.calibration_bias.cpu())
 
-    def class_probabilities(self, class_features: Tensor, num_classes: int) -> Tensor:
-        """P(class | an object is there), (k, M, 2) -> (k, C); the modifiers of a class are summed."""
+    def class_probabilities(self, class_features: Tensor, vocabulary: LayoutVocabulary) -> Tensor:
+        """P(label | an object is there), (k, M, 2) -> (k, C); the class ids that mean a label are summed."""
         logits = self._scaled(class_features.double()) @ self.class_weight.double().cpu()
-        return logits.softmax(dim=1).unflatten(1, (-1, num_classes)).sum(dim=1).float()
+        by_label = torch.zeros(len(logits), vocabulary.num_labels, dtype=torch.float64)
+        return by_label.index_add(1, vocabulary.class_labels, logits.softmax(dim=1)).float()
 
     def calibrate(self, features: Tensor, there: Tensor, class_features: Tensor, labels: Tensor,
                   l2: float = 1e-2) -> tuple[float, float]:
@@ -127,7 +128,8 @@ class LayoutHead(BaseModule):
         corners_exist = (vocabulary.objects(ids)[layout.slots, 1:] < vocabulary.num_corners).all(dim=1)
         valid = (layout.boxes[:, 2:] > layout.boxes[:, :2]).all(dim=1) & corners_exist
         slots = layout.slots[valid]
-        return FoundObjects(layout.boxes[valid], layout.labels[valid], inversion.evidence[image, slots],
+        labels = vocabulary.class_labels[vocabulary.class_places(vocabulary.objects(ids)[slots, CLASS])]
+        return FoundObjects(layout.boxes[valid], labels, inversion.evidence[image, slots],
                             inversion.class_evidence[image, slots])
 
     def decode(self, inversion: Inversion, vocabulary: LayoutVocabulary, data_samples: list[DetDataSample],
@@ -143,17 +145,17 @@ class LayoutHead(BaseModule):
         results = []
         for image, sample in enumerate(data_samples):
             found = self.objects(inversion, image, vocabulary)
-            which, labels, scores = self._detections(found, vocabulary.num_classes)
-            height, width = (sample.ori_shape if rescale else sample.img_shape)[:2]
-            boxes = (found.boxes[which] * torch.tensor([width, height] * 2)).float()
+            which, labels, scores = self._detections(found, vocabulary)
+            boxes = (found.boxes[which] * extent(sample, rescale) + corner(sample, rescale)).float()
             results.append(InstanceData(bboxes=boxes, labels=labels, scores=scores))
         return results
 
-    def _detections(self, found: FoundObjects, num_classes: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _detections(self, found: FoundObjects, vocabulary: LayoutVocabulary) -> tuple[Tensor, Tensor, Tensor]:
         """Index of the object, label and score of each detection, (d,) each, object by object."""
-        probabilities = self.class_probabilities(self.class_features(found), num_classes)
-        own = 2 * torch.nn.functional.one_hot(found.labels, num_classes)  # first, whatever the probabilities
-        labels = (probabilities + own).topk(min(self.labels_per_object, num_classes), dim=1).indices      # (k, m)
+        probabilities = self.class_probabilities(self.class_features(found), vocabulary)
+        count = vocabulary.num_labels
+        own = 2 * torch.nn.functional.one_hot(found.labels, count)  # first, whatever the probabilities
+        labels = (probabilities + own).topk(min(self.labels_per_object, count), dim=1).indices            # (k, m)
         scores = (self.scores(self.features(found))[:, None] * probabilities.gather(1, labels)).flatten()
         which = torch.arange(len(labels)).repeat_interleave(labels.shape[1])
         keep = self._without_duplicates(found.boxes[which], labels.flatten(), scores)
@@ -169,6 +171,21 @@ class LayoutHead(BaseModule):
 
     def _scaled(self, class_features: Tensor) -> Tensor:
         return class_features / torch.stack([self.class_scale.double().cpu(), torch.ones((), dtype=torch.float64)])
+
+
+def extent(sample: DetDataSample, rescale: bool) -> Tensor:
+    """Width and height, twice, of what the generator saw, in pixels of the original image or of the input, (4,)."""
+    crop = sample.get('crop_box')
+    if rescale and crop is not None:
+        return torch.tensor([crop[2] - crop[0], crop[3] - crop[1]] * 2)
+    height, width = (sample.ori_shape if rescale else sample.img_shape)[:2]
+    return torch.tensor([width, height] * 2)
+
+
+def corner(sample: DetDataSample, rescale: bool) -> Tensor:
+    """Where its top left lies, x and y twice, (4,)."""
+    crop = sample.get('crop_box')
+    return torch.tensor([0, 0, 0, 0] if crop is None or not rescale else [*crop[:2]] * 2)
 
 
 def box_iou(a: Tensor, b: Tensor) -> float:

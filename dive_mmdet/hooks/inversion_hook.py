@@ -1,10 +1,11 @@
 """The search, as a module of its own."""
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import nn
 
 from dive_mmdet.inversion import Likelihood
 from dive_mmdet.registry import HOOKS, MODELS
+
+from .unwrapped import install_on, unwrapped
 
 
 @HOOKS.register_module()
@@ -27,7 +28,7 @@ class InversionHook(Hook):
 
     def before_run(self, runner) -> None:
         """Called before the Runner loads weights."""
-        self.install(_unwrapped(runner.model))
+        install_on(runner.model, self)
 
     def before_val(self, runner) -> None:
         """Called before the first image."""
@@ -41,11 +42,7 @@ class InversionHook(Hook):
     def _require_classes(runner, dataloader) -> None:
         """Refuse foreign classes now: the evaluator would stumble over their labels after the last image."""
         classes = dataloader.dataset.metainfo.get('classes')
-        count = _unwrapped(runner.model).backbone.vocabulary.num_classes
+        count = unwrapped(runner.model).backbone.vocabulary.num_labels
         if classes is not None and len(classes) != count:
             raise ValueError(f'The data set has {len(classes)} classes ({", ".join(classes)}) and the vocabulary '
                              f'{count}: test on the classes that the generator was trained on.')
-
-
-def _unwrapped(model: nn.Module) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model

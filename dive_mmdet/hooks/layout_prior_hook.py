@@ -1,9 +1,10 @@
 """The prior, as a module of its own."""
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import nn
 
 from dive_mmdet.registry import HOOKS, MODELS
+
+from .unwrapped import install_on
 
 
 @HOOKS.register_module()
@@ -24,4 +25,4 @@ class LayoutPriorHook(Hook):
 
     def before_run(self, runner) -> None:
         """Called before the Runner loads weights."""
-        self.install(runner.model.module if is_model_wrapper(runner.model) else runner.model)
+        install_on(runner.model, self)

@@ -60,6 +60,6 @@ def conclude(posterior: Posterior, ids: Tensor, trace: Trace) -> Inversion:
         return Inversion(ids=ids, energy=energy, nfe=posterior.nfe.clone(), trace=trace.courses,
                          class_energy=class_energy(posterior))
     by_class = class_evidence(posterior, ids)
-    own = (vocabulary.objects(ids)[..., CLASS] - vocabulary.class_offset).where(vocabulary.is_present(ids), 0)
+    own = vocabulary.class_places(vocabulary.objects(ids)[..., CLASS])
     return Inversion(ids=ids, energy=energy, nfe=posterior.nfe.clone(), trace=trace.courses,
                      evidence=by_class.gather(-1, own[..., None])[..., 0], class_evidence=by_class)

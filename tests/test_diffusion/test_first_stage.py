@@ -1,10 +1,15 @@
 """First stages: scale, quantisation and where weights come from, on autoencoders of a few thousand parameters."""
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from dive_mmdet.diffusion import IdentityFirstStage, KLFirstStage, VQFirstStage
 
+LAYOUT2IMG = Path(__file__).resolve().parents[1] / 'data' / 'ldm_layout2img'
 TINY = dict(
     in_channels=3, out_channels=3, down_block_types=['DownEncoderBlock2D'] * 2, up_block_types=['UpDecoderBlock2D'] * 2,
     block_out_channels=[8, 8], layers_per_block=1, norm_num_groups=4, sample_size=16)
@@ -89,8 +94,47 @@ def test_exactly_one_source_of_weights(arguments):
         KLFirstStage(**arguments)
 
 
-def test_a_file_that_diffusers_cannot_read_is_refused(tmp_path):
-    path = tmp_path / 'vq.safetensors'
-    path.write_bytes(b'')
-    with pytest.raises(ValueError, match='a VQModel from a directory alone: save it with save_pretrained'):
-        VQFirstStage(pretrained=str(path))
+@pytest.fixture(scope='module')
+def published():
+    """The first stage of a public layout model, in small, under the original names."""
+    weights = torch.load(LAYOUT2IMG / 'model.ckpt', weights_only=True)['state_dict']
+    return {key.removeprefix('first_stage_model.'): value for key, value in weights.items()
+            if key.startswith('first_stage_model.')}
+
+
+@pytest.fixture(scope='module')
+def recorded():
+    return {key: torch.from_numpy(value) for key, value in np.load(LAYOUT2IMG / 'io.npz').items()}
+
+
+@pytest.mark.parametrize('prefix, suffix', [('', 'ckpt'), ('first_stage_model.', 'safetensors')])
+def test_a_single_file_computes_what_the_original_did(tmp_path, published, recorded, prefix, suffix):
+    """Sizes follow from the weights; a training's losses are left where they are; numbers are the original code's."""
+    weights = {prefix + key: value.clone() for key, value in published.items()} | {'loss.logvar': torch.zeros(1)}
+    path = tmp_path / f'vq.{suffix}'
+    save_file(weights, path) if suffix == 'safetensors' else torch.save(dict(state_dict=weights), path)
+    stage = VQFirstStage(pretrained=str(path)).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(stage.encode(recorded['images']), recorded['latents'], rtol=0, atol=5e-5)
+        torch.testing.assert_close(stage.decode(recorded['latents']), recorded['decoded'], rtol=0, atol=5e-5)
+
+
+def test_a_single_file_without_codebook_is_a_kl_autoencoder(tmp_path, published, recorded):
+    """The same network, whose last convolution gives a mean and a variance."""
+    weights = {key: value.clone() for key, value in published.items() if not key.startswith('quantize.')}
+    for key in ('quant_conv.weight', 'quant_conv.bias', 'encoder.conv_out.weight', 'encoder.conv_out.bias'):
+        weights[key] = torch.cat([weights[key], torch.zeros_like(weights[key])])
+    weights['quant_conv.weight'] = torch.cat([weights['quant_conv.weight'], torch.zeros(6, 3, 1, 1)], dim=1)
+    torch.save(weights, tmp_path / 'kl.pt')
+    stage = KLFirstStage(pretrained=str(tmp_path / 'kl.pt'), scale_factor=2.0).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(stage.encode(recorded['images']), 2 * recorded['latents'], rtol=0, atol=1e-4)
+
+
+def test_files_of_another_kind_are_refused(tmp_path, published):
+    torch.save(dict(published), tmp_path / 'vq.pt')
+    with pytest.raises(ValueError, match='holds no KL autoencoder under the names of latent diffusion'):
+        KLFirstStage(pretrained=str(tmp_path / 'vq.pt'))
+    torch.save(VQFirstStage(model=VQ).autoencoder.state_dict(), tmp_path / 'diffusers.pt')
+    with pytest.raises(ValueError, match="where it has diffusers' names, give its directory"):
+        VQFirstStage(pretrained=str(tmp_path / 'diffusers.pt'))

@@ -64,5 +64,5 @@ def test_gradients_of_a_training_step_resemble_those_in_float32(generator):
 
 def test_an_unknown_precision_is_refused_before_anything_runs(generator):
     for build in (lambda: Likelihood(generator, precision='half'), lambda: GeneratorModel(BACKBONE, precision='half')):
-        with pytest.raises(ValueError, match="Unknown precision 'half': use one of float32, bfloat16"):
+        with pytest.raises(ValueError, match="Unknown precision 'half': use one of float32, tf32, bfloat16"):
             build()

@@ -168,7 +168,8 @@ def test_another_label_of_one_object_is_a_duplicate_of_the_object_that_has_it():
 
 def test_modifiers_of_a_class_are_one_class():
     """Class ids 0 to 2 and, with the group flag, 3 to 5."""
-    probabilities = HEAD.class_probabilities(torch.tensor([[[0.0, x] for x in (0.0, -0.1, -9, -0.05, -9, -9)]]), 3)
+    probabilities = HEAD.class_probabilities(torch.tensor([[[0.0, x] for x in (0.0, -0.1, -9, -0.05, -9, -9)]]),
+                                             LayoutVocabulary(num_classes=3, num_objects=4, grid=11, use_group=True))
     weights = np.exp(20 * np.array([0.0, -0.1, -9, -0.05, -9, -9]))
     np.testing.assert_allclose(probabilities[0].numpy(), weights.reshape(2, 3).sum(axis=0) / weights.sum(),
                                rtol=1e-5, atol=1e-30)
@@ -227,9 +228,9 @@ def test_calibrated_probabilities_are_those_that_the_outcomes_were_drawn_from():
     scores = head.scores(torch.tensor(features).float()).numpy()
     expected = 1 / (1 + np.exp(-(1.5 * features[:, 0] - 0.1 * features[:, 1] + 0.5)))
     assert np.abs(scores - expected).mean() < 0.02
-    assert float((head.class_probabilities(class_features, 3) - chances).abs().mean()) < 0.03
+    assert float((head.class_probabilities(class_features, VOCABULARY) - chances).abs().mean()) < 0.03
     assert loss == pytest.approx(-np.log(np.where(there, scores, 1 - scores)).mean(), rel=1e-3)
-    own = head.class_probabilities(class_features, 3)[torch.arange(600), labels]
+    own = head.class_probabilities(class_features, VOCABULARY)[torch.arange(600), labels]
     assert class_loss == pytest.approx(float(-own.log().mean()), rel=1e-3)
 
 
@@ -248,7 +249,7 @@ def test_a_feature_that_never_varies_does_no_harm():
     head = LayoutHead()
     assert np.isfinite(head.calibrate(torch.tensor(features), torch.tensor(there), class_features, labels)).all()
     assert bool(head.scores(torch.tensor(features).float()).isfinite().all())
-    assert bool(head.class_probabilities(class_features, 3).isfinite().all())
+    assert bool(head.class_probabilities(class_features, VOCABULARY).isfinite().all())
 
 
 def test_calibration_travels_with_the_weights(tmp_path):
@@ -259,7 +260,7 @@ def test_calibration_travels_with_the_weights(tmp_path):
 
     def both(any_head):
         return torch.cat([any_head.scores(torch.tensor(features).float()),
-                          any_head.class_probabilities(class_features, 3).flatten()])
+                          any_head.class_probabilities(class_features, VOCABULARY).flatten()])
     before = both(head)
     assert not torch.allclose(both(other), before, atol=0.05)
     save_checkpoint(dict(state_dict=head.state_dict()), str(tmp_path / 'head.pth'))

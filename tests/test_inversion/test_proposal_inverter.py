@@ -323,3 +323,19 @@ def test_evaluations_on_the_larger_bank_are_counted():
     inverter = ProposalInverter(**BOXES, final_pairs=32)
     found = inverter.invert(generator.posterior(layouts))
     assert generator.evaluations == int(found.nfe.sum()) + inverter.shared_nfe
+
+
+def test_an_image_that_has_cost_enough_gets_no_more_objects():
+    """Each image has its own account, and what was found is still polished and judged."""
+    generator = PaintingGenerator()
+    truth = scenes(generator, [0])
+    layouts = [generator.layout(*scene) for scene in truth]
+    free = ProposalInverter(**BOXES, revisit=0).invert(generator.posterior(layouts))
+    first = min(nfe for course in free.trace for nfe, _, ids in course if generator.vocabulary.is_present(
+        torch.tensor(ids)).any())
+    capped = ProposalInverter(**BOXES, revisit=0, max_nfe=first).invert(generator.posterior(layouts))
+    counts = generator.vocabulary.is_present(capped.ids).sum(dim=1)
+    assert int(counts.max()) == 1 and float(capped.evidence.max()) > 0
+    assert bool((capped.nfe <= free.nfe).all()) and int(capped.nfe[-1]) < int(free.nfe[-1])
+    none = ProposalInverter(**BOXES, revisit=0, max_nfe=0).invert(generator.posterior(layouts))
+    assert not bool(generator.vocabulary.is_present(none.ids).any())

@@ -103,3 +103,23 @@ def test_a_slot_outside_the_sequence_is_refused(slot):
 def test_sizes_that_contradict_each_other_are_refused(changes, sentence):
     with pytest.raises(ValueError, match=sentence):
         separate(**changes)
+
+
+def test_answers_are_the_categories_that_mean_a_label():
+    """Two categories mean label 0, none label 1, one label 2; modifiers are no answers."""
+    for vocabulary, offset in ((published(use_group=True, answers=[[3, 1], [], [0]]), 0),
+                               (separate(use_group=True, answers=[[3, 1], [], [0]]), 9)):
+        assert vocabulary.class_ids.tolist() == [3 + offset, 1 + offset, offset]
+        assert vocabulary.class_labels.tolist() == [0, 0, 2] and vocabulary.num_labels == 3
+        assert vocabulary.class_places(torch.tensor([offset, 3 + offset, vocabulary.none])).tolist() == [2, 0, 0]
+        assert vocabulary.categories(torch.tensor([2, 0])).tolist() == [0, 3]
+        assert vocabulary.num_tokens == (12 if not offset else 9 + 8 + 1)
+        with pytest.raises(ValueError, match='No category of the vocabulary means label 1'):
+            vocabulary.categories(torch.tensor([1]))
+
+
+@pytest.mark.parametrize('answers, sentence', [([[4]], 'none of the 4'), ([[1], [1]], 'each under one label'),
+                                               ([[]], 'must name categories')])
+def test_answers_that_name_nothing_or_one_category_twice_are_refused(answers, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        separate(answers=answers)

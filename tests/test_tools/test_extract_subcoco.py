@@ -45,6 +45,20 @@ def test_ids_are_taken_from_a_file(annotations, tmp_path):
     assert list(COCO(str(tmp_path / 'out.json')).imgs) == [3, 10, 24]
 
 
+def test_images_that_are_layouts(annotations, tmp_path):
+    """Of the forty images the first ten have three objects, the others two."""
+    whole = json.loads(annotations.read_text())
+    first = {item['id']: item for item in whole['annotations']}
+    first[110]['bbox'] = [7, 1, 4, 4]  # image 10 leaves its image
+    first[111]['bbox'] = [1, 1, 0.5, 4]  # image 11 is too thin
+    first[112].update(iscrowd=1, bbox=[0, 0, 0, 0])  # image 12 has one object besides the crowd
+    first[113]['iscrowd'] = first[153]['iscrowd'] = 1  # image 13 has none
+    annotations.write_text(json.dumps(whole))
+    assert run(annotations, tmp_path / 'out.json', '--slots', 2).returncode == 0
+    found = sorted((image - 3) // 7 for image in COCO(str(tmp_path / 'out.json')).imgs)
+    assert found == [12, *range(14, 40)]
+
+
 @pytest.mark.parametrize('options, sentence', [
     (('--count', '41'), '41 images were asked for and the file has 40'),
     (('--count', '0'), '0 images were asked for'),

@@ -1,4 +1,4 @@
-"""Does a generator listen to its layout, and at which noise? True layouts against wrong ones, timestep by timestep.
+"""Does a generator listen to its layout, and at which noise? The first thing to run on any weights.
 
     python tools/analysis_tools/check_generator.py CONFIG CHECKPOINT [--ann-file calib.json --img-prefix calib/] \
         [--count 50] [--pairs 20] [--out work_dirs/check_generator]
@@ -6,14 +6,19 @@
 CONFIG is a DIVE config. Wrong layouts: empty, another image's (shuffled), one label swapped, the label swapped for the
 best of all others (any_label), one box shifted by 1/16 of the image, one side of a box moved by 1/32. Prints, and
 writes to OUT.json and OUT.png, the percentage of wrong layouts whose energy is above the true one's: at each timestep
-of the bank alone, and for weightings and ranges over t. Choose an objective on training scenes.
+of the bank alone, and for weightings and ranges over t. Choose an objective on training scenes. Last comes a verdict,
+which is the exit status too: whether the true layout beats a shuffled, a shifted and a swapped one more often than
+chance, and whether the same weights denoise worse with every other number of heads.
 """
 import argparse
 import json
+import sys
+from collections import Counter
 from pathlib import Path
 
 import torch
 from annotated import add_arguments, configured, load
+from verdict import deaf_to, energy_by_heads, verdict
 
 from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
 from dive_mmdet.inversion import Likelihood
@@ -22,6 +27,7 @@ from dive_mmdet.layout.corruptions import shift_one_box, swap_one_label
 from dive_mmdet.layout.vocabulary import CLASS
 
 RANGES = ((0.0, 1.0), (0.1, 0.5), (0.2, 0.7), (0.2, 0.9), (0.5, 1.0))  # parts of the schedule's steps
+MOST_LABELS = 20  # wrong ones that an object is tried with
 
 
 def wrong_layouts(ids: torch.Tensor, other: torch.Tensor, tokenizer, seed: int) -> list[tuple[str, int, torch.Tensor]]:
@@ -33,6 +39,8 @@ def wrong_layouts(ids: torch.Tensor, other: torch.Tensor, tokenizer, seed: int) 
         if vocabulary.num_class_ids > 1:
             own = vocabulary.objects(ids)[slot, CLASS]
             others = vocabulary.class_ids[vocabulary.class_ids != own]
+            if len(others) > MOST_LABELS:
+                others = others[torch.randperm(len(others), generator=generator)[:MOST_LABELS]]
             every = class_moves(ids[None], slot[None], others, vocabulary)[0]
             wrong += [('any_label', int(slot), row) for row in every]
         step = max(1, round((vocabulary.grid - 1) / 32))
@@ -105,7 +113,8 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=20260)
     parser.add_argument('--out', type=Path, default=Path('work_dirs/check_generator'))
     args = parser.parse_args()
-    model, latents, ids, _ = load(configured(args), args.checkpoint, args.count)
+    config = configured(args)
+    model, latents, ids, _ = load(config, args.checkpoint, args.count)
     generator = model.backbone
     wrong = [(image, *item) for image, row in enumerate(ids)
              for item in wrong_layouts(row, ids[image - 1], generator.tokenizer, args.seed + image)]
@@ -118,10 +127,16 @@ def main() -> None:
     by_timestep, by_weighting = tables(true, [item[:3] for item in wrong], energies, likelihood, generator)
     show('timestep', by_timestep)
     show('weighting, timesteps', by_weighting)
+    by_heads = energy_by_heads(config.model.backbone, generator, latents, ids, num_pairs=args.pairs, seed=args.seed)
+    print('error by num_heads: ' + ', '.join(f'{heads}: {energy:.4g}' for heads, energy in by_heads.items()))
+    counts = Counter(kind for _, kind, _ in {item[:3] for item in wrong})
+    good, sentence = verdict(deaf_to(by_weighting, counts), by_heads, config.model.backbone.denoiser.num_heads)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.with_suffix('.json').write_text(json.dumps(dict(by_timestep=by_timestep, by_weighting=by_weighting),
-                                                        indent=2) + '\n')
+    args.out.with_suffix('.json').write_text(json.dumps(dict(
+        by_timestep=by_timestep, by_weighting=by_weighting, by_heads=by_heads, verdict=sentence), indent=2) + '\n')
     plot(by_timestep, args.out.with_suffix('.png'))
+    print(sentence)
+    sys.exit(not good)
 
 
 if __name__ == '__main__':

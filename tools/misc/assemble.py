@@ -1,6 +1,6 @@
 """Put generator, prior and an uncalibrated head into one checkpoint that a DIVE config loads.
 
-    python tools/misc/assemble.py CONFIG OUT --generator GENERATOR.pth --prior PRIOR.pth [--half]
+    python tools/misc/assemble.py CONFIG OUT --generator GENERATOR.pth [--prior PRIOR.pth] [--half]
 
 Parts come from checkpoints of the training configs or from published weights; every weight that the config's model
 has must be there. `tools/misc/calibrate.py` fits the head's scores afterwards.
@@ -32,14 +32,14 @@ def main() -> None:
     parser.add_argument('config')
     parser.add_argument('out', type=Path)
     parser.add_argument('--generator', required=True)
-    parser.add_argument('--prior', required=True)
+    parser.add_argument('--prior', help='where the config has one')
     parser.add_argument('--half', action='store_true', help='matrices as float16')
     args = parser.parse_args()
     config = Config.fromfile(args.config)
     with DefaultScope.overwrite_default_scope('mmdet'):
         model = MODELS.build(config.model)
     state = {name: value for name, value in model.state_dict().items() if name.startswith('bbox_head.')}
-    state |= part(args.generator, 'backbone') | part(args.prior, 'prior')
+    state |= part(args.generator, 'backbone') | (part(args.prior, 'prior') if args.prior else {})
     try:
         model.load_state_dict(state, strict=True)
     except (WeightsMismatch, RuntimeError) as error:

@@ -73,10 +73,11 @@ def main() -> None:
     model = init_detector(config, str(args.checkpoint), device='cpu')
     coco = COCO(str(Path(config.data_root) / args.ann_file))
     features, class_features, truth = collect(model, records, coco, config.classes, args.iou)
-    there = truth >= 0
-    best = class_features[there].sum(dim=2).argmax(dim=1) % len(config.classes)
+    there, vocabulary = truth >= 0, model.backbone.vocabulary
+    best = vocabulary.class_labels[class_features[there].sum(dim=2).argmax(dim=1)]
+    own = vocabulary.class_places(vocabulary.categories(truth[there]) + vocabulary.class_offset)
     try:
-        loss, class_loss = model.bbox_head.calibrate(features, there, class_features[there], truth[there])
+        loss, class_loss = model.bbox_head.calibrate(features, there, class_features[there], own)
     except ValueError as error:
         sys.exit(str(error))
     checkpoint = torch.load(args.checkpoint, map_location='cpu', weights_only=True)

@@ -2,15 +2,19 @@
 
     python tools/misc/extract_subcoco.py ANNOTATIONS OUT --count 500 [--seed 0]
     python tools/misc/extract_subcoco.py ANNOTATIONS OUT --ids ids.txt
+    python tools/misc/extract_subcoco.py ANNOTATIONS OUT --slots 30
 
 COCO's evaluator scores every image of its annotation file, so a subset needs one of its own. --count draws images by
 their ids alone, never by what is in them: a larger count of the same seed contains a smaller one. --ids takes the
-images whose ids a text file holds, separated by white space. Categories stay as they are.
+images whose ids a text file holds, separated by white space. --slots takes the images that are layouts of that many
+slots, to train on: they hold an object, and all objects but crowds are at least a pixel wide and high and lie within
+the image. Categories stay as they are.
 """
 import argparse
 import json
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +30,22 @@ def draw(ids: list[int], count: int, seed: int) -> set[int]:
         raise ValueError(f'{count} images were asked for and the file has {len(ids)}.')
     order = np.random.default_rng(seed).permutation(len(ids))
     return {sorted(ids)[place] for place in order[:count]}
+
+
+def layouts(annotations: dict, slots: int) -> set[int]:
+    """Ids of the images that are layouts of at most `slots` objects; other images have none, too many or a bad box."""
+    sizes = {image['id']: (image['width'], image['height']) for image in annotations['images']}
+    count, bad = Counter(), set()
+    for item in annotations['annotations']:
+        if item.get('iscrowd'):
+            continue
+        x, y, width, height = item['bbox']
+        right, bottom = sizes[item['image_id']]
+        count[item['image_id']] += 1
+        if not (width >= 1 and height >= 1 and item['area'] > 0 and min(x, y) >= 0 and x + width <= right
+                and y + height <= bottom):
+            bad.add(item['image_id'])
+    return {image for image, objects in count.items() if objects <= slots} - bad
 
 
 def subset(annotations: dict, chosen: set[int]) -> dict:
@@ -48,12 +68,17 @@ def main() -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument('--count', type=int)
     which.add_argument('--ids', type=Path)
+    which.add_argument('--slots', type=int)
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args()
     try:
         whole = json.loads(args.annotations.read_text())
-        chosen = draw([image['id'] for image in whole['images']], args.count, args.seed) if args.count is not None \
-            else {int(word) for word in args.ids.read_text().split()}
+        if args.count is not None:
+            chosen = draw([image['id'] for image in whole['images']], args.count, args.seed)
+        elif args.slots is not None:
+            chosen = layouts(whole, args.slots)
+        else:
+            chosen = {int(word) for word in args.ids.read_text().split()}
         part = subset(whole, chosen)
     except FileNotFoundError as error:
         sys.exit(f'{error.filename} is missing.')

@@ -1,10 +1,11 @@
 """A public layout-to-image checkpoint (latent diffusion) -> weights and config of a generator.
 
-    python tools/model_converters/ldm_to_dive.py CKPT YAML OUT.pth --num-classes 601 [--num-heads 1] [--raw] \
-        [--use-group] [--use-additional]
+    python tools/model_converters/ldm_to_dive.py CKPT YAML OUT.pth --num-classes 340 --use-group --use-additional \
+        [--num-heads 1] [--raw]
 
 Writes OUT.pth, whose weights are named `backbone.*` as in the detector, and OUT.py beside it with `generator = ...`,
-which a config takes as its backbone. The averaged weights of the UNet are taken unless --raw. Nothing in CKPT is
+which a config takes as its backbone. The categories given above are the released OpenImages model's
+(configs/_base_/categories/README.md). The averaged weights of the UNet are taken unless --raw. Nothing in CKPT is
 executed. Where keys are missing or unexpected they are named, and nothing is written.
 """
 import argparse

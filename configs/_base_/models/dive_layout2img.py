@@ -1,0 +1,29 @@
+# The search with the layout-to-image model; a config that builds on it gives a data set and what its labels are called
+# in the model's vocabulary.
+_base_ = ['./layout2img_256.py']
+
+# ---- often changed: what is searched, how hard ----
+inversion_hook = dict(
+    type='dive_mmdet.InversionHook',
+    inverter=dict(
+        type='dive_mmdet.ProposalInverter',
+        sides=[0.15, 0.25, 0.4, 0.63, 1.0],  # longer sides of the first boxes, as parts of the image's side
+        aspects=[1.0, 0.5, 2.0],  # width over height, in the square that images are resized to
+        overlap=0.3,
+        candidates=24, finalists=6, objects_per_round=6, hypotheses=2, hypothesis_pairs=2, class_pairs=1,
+        revisit=0,
+        max_nfe=20_000),  # no object is added to an image after that many evaluations
+    objective=dict(num_pairs=8, low=200, high=900, space='epsilon', precision='bfloat16'),
+    batch_size=128)  # network evaluations at once: bounds the memory
+# ---- rarely changed: the model ----
+custom_hooks = [inversion_hook]
+model = dict(
+    type='DIVEDetector', _scope_='dive_mmdet',
+    data_preprocessor={{_base_.generator_preprocessor}},
+    backbone=dict(_base_.generator, channels_last=True),
+    bbox_head=dict(type='dive_mmdet.LayoutHead'),
+    hooks=custom_hooks)  # interfaces that run no hooks read them here
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')  # nothing is trained, which DDP would refuse
+
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')

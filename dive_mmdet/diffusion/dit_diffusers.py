@@ -1,0 +1,75 @@
+"""A DiT in diffusers' format -> weights under the names of the public release, which computes something else.
+
+diffusers' `DiTTransformer2DModel` divides the exponents of its timestep frequencies by 127 instead of 128, has another
+epsilon in the second norm, and holds timestep layers and class table once in every block. The weights are those of the
+public release, so they are taken for its network (`DiT`).
+"""
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from .denoisers.dit import patch_positions
+from .loading import WeightsMismatch
+from .untrusted import UnreadableCheckpoint, load_untrusted
+
+FILES = ('diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.bin')
+ONCE = {'pos_embed.proj': 'x_embedder.proj', 'proj_out_1': 'final_layer.adaLN_modulation.1',
+        'proj_out_2': 'final_layer.linear'}
+EVERY = {'norm1.linear': 'adaLN_modulation.1', 'attn1.to_out.0': 'attn.proj', 'ff.net.0.proj': 'mlp.fc1',
+         'ff.net.2': 'mlp.fc2'}
+COPIED = {'timestep_embedder.linear_1.weight': 't_embedder.mlp.0.weight',
+          'timestep_embedder.linear_1.bias': 't_embedder.mlp.0.bias',
+          'timestep_embedder.linear_2.weight': 't_embedder.mlp.2.weight',
+          'timestep_embedder.linear_2.bias': 't_embedder.mlp.2.bias',
+          'class_embedder.embedding_table.weight': 'y_embedder.embedding_table.weight'}
+
+
+def read_directory(folder: Path) -> tuple[Path, dict, dict[str, Tensor]]:
+    """The weight file, config and weights of a transformer's directory, or of a pipeline's that holds one.
+
+    Raises:
+        FileNotFoundError: it has no config or no weights.
+        UnreadableCheckpoint: its config is of another class, or a file is damaged.
+    """
+    folder = folder / 'transformer' if (folder / 'transformer').is_dir() else folder
+    missing = [name for name in ('config.json',) if not (folder / name).is_file()]
+    found = [folder / name for name in FILES if (folder / name).is_file()]
+    if missing or not found:
+        raise FileNotFoundError(f'{folder} has no {missing[0] if missing else FILES[0]}: give a DiT directory in '
+                                "diffusers' format, its weights in one file.")
+    config = json.loads((folder / 'config.json').read_text())
+    if config.get('_class_name') not in ('DiTTransformer2DModel', 'Transformer2DModel'):
+        raise UnreadableCheckpoint(f"{folder} holds {config.get('_class_name')} and no DiTTransformer2DModel.")
+    return found[0], config, load_file(found[0]) if found[0].suffix == '.safetensors' else load_untrusted(found[0])
+
+
+def public_weights(weights: Mapping[str, Tensor], config: Mapping) -> dict[str, Tensor]:
+    """Weights under the public names.
+
+    Raises:
+        WeightsMismatch: weights without a public name, or blocks whose copies differ.
+    """
+    weights, public = dict(weights), {}
+    for name in sorted({match[0] for match in map(re.compile(r'transformer_blocks\.\d+\.').match, weights) if match}):
+        block = name.replace('transformer_blocks', 'blocks')
+        for copied, target in COPIED.items():
+            value = weights.pop(f'{name}norm1.emb.{copied}')
+            if not torch.equal(public.setdefault(target, value), value):
+                raise WeightsMismatch(f'The blocks hold different copies of {copied}: the network is no converted DiT '
+                                      'of the public release, whose blocks share one.')
+        for kind in ('weight', 'bias'):
+            public[f'{block}attn.qkv.{kind}'] = torch.cat([weights.pop(f'{name}attn1.to_{which}.{kind}')
+                                                           for which in 'qkv'])
+            public |= {f'{block}{target}.{kind}': weights.pop(f'{name}{own}.{kind}') for own, target in EVERY.items()}
+    public |= {f'{target}.{kind}': weights.pop(f'{own}.{kind}') for own, target in ONCE.items()
+               for kind in ('weight', 'bias')}
+    weights.pop('pos_embed.pos_embed', None)
+    if weights:
+        raise WeightsMismatch(f'{len(weights)} weights have no place in a public DiT ({sorted(weights)[0]}).')
+    side = config['sample_size'] // config['patch_size']
+    return dict(public, pos_embed=patch_positions((side, side), len(public['x_embedder.proj.weight'])))

@@ -1,0 +1,96 @@
+"""The planner's figures against counts by hand, a measured run, and what searches report."""
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+from dive_mmdet.registry import MODELS
+
+ROOT = Path(__file__).resolve().parents[2]
+GENERATOR = dict(
+    type='dive_mmdet.LayoutGenerator', vocabulary=dict(num_classes=3, num_objects=2, grid=17), table=dict(dim=8),
+    first_stage=dict(type='dive_mmdet.IdentityFirstStage', channels=1), schedule=dict(type='dive_mmdet.NoiseSchedule'),
+    condition=dict(type='dive_mmdet.ObjectEncoder', row_dim=8, width=64, num_layers=1, num_heads=2),
+    denoiser=dict(type='dive_mmdet.PatchTransformer', sample_size=64, channels=1, patch_size=4, width=64,
+                  num_layers=3, num_heads=2, context_dim=64))
+
+
+@pytest.fixture(scope='module', autouse=True)
+def tools_on_path():
+    sys.path.insert(0, str(ROOT / 'tools/analysis_tools'))
+    yield
+    sys.path.remove(str(ROOT / 'tools/analysis_tools'))
+
+
+def measured(generator, batch, gradient):
+    """Peak of what torch's profiler saw allocated and freed, in bytes."""
+    x_t, t = torch.randn(batch, 1, 64, 64), torch.zeros(batch, dtype=torch.long)
+    rows = torch.randn(batch, 6, 8, requires_grad=gradient)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as run, torch.set_grad_enabled(gradient):
+        error = generator.predict_noise(x_t, t, rows).float().square().mean()
+        if gradient:
+            error.backward()
+    live = peak = 0
+    for event in run.profiler.kineto_results.events():
+        live += event.nbytes() if event.name() == '[memory]' else 0
+        peak = max(peak, live)
+    return peak
+
+
+@pytest.mark.parametrize('gradient', [False, True])
+def test_peak_memory_is_what_a_real_run_allocates(gradient):
+    from estimate_cost import cost, without_storage
+    with without_storage(GENERATOR) as generator:
+        planned = cost(generator, 32, 'float32', gradient)[1]
+    real = measured(MODELS.build(GENERATOR).requires_grad_(False), 32, gradient)
+    assert planned == pytest.approx(real, rel=0.1) and real > 10 * 2 ** 20
+
+
+def test_operations_of_a_linear_layer_and_of_attention_by_hand():
+    from peak_memory import flop_counter
+    x = torch.randn(2, 3, 5, 8)
+    with flop_counter() as counted:
+        nn.Linear(8, 7)(x)
+    assert counted.get_total_flops() == 2 * (2 * 3 * 5) * 8 * 7
+    with flop_counter() as counted:
+        nn.functional.scaled_dot_product_attention(x, x, x)
+    assert counted.get_total_flops() == 2 * (2 * (2 * 3) * 5 * 5 * 8)
+
+
+def test_weights_and_their_views_are_not_counted():
+    from peak_memory import PeakMemory
+    layer = nn.Linear(1000, 1000)
+    with PeakMemory(layer) as memory, torch.no_grad():
+        layer.weight.t()
+        torch.empty(300, dtype=torch.float64)
+        torch.empty(100, dtype=torch.float64)
+    assert memory.peak == 300 * 8 and memory.live == 0
+
+
+@pytest.mark.parametrize('inverter, pairs, classes, nfe', [
+    (dict(type='dive_mmdet.GradientInverter', loops=20), 250, 1000, 20_000),  # the published figure
+    (dict(type='dive_mmdet.ExhaustiveEnumeration'), 250, 1000, 250_000),
+    (dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[25], keep=[5]), 250, 1000, 25_000 + 5 * 225),
+    (dict(type='dive_mmdet.ProposalInverter', max_nfe=300), 16, 10, 300),
+    (dict(type='dive_mmdet.ProposalInverter'), 16, 10, None),
+])
+def test_evaluations_follow_from_the_config(inverter, pairs, classes, nfe):
+    from estimate_cost import evaluations
+    assert evaluations(inverter, pairs, classes) == nfe
+
+
+def test_it_prints_what_a_config_costs(monkeypatch, capsys):
+    import estimate_cost
+    monkeypatch.setattr(sys, 'argv', ['estimate_cost.py', str(ROOT / 'configs/dive/dive_proposal_digit-scenes.py'),
+                                      '--nfe', '4000', '--tflops', '0.1', '--batches', '1', '4'])
+    estimate_cost.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith('parameters: 2.4 M (table 0.3 M') and 'GFLOP an evaluation' in lines[1]
+    operations, hours = float(lines[1].split()[1]) * 1e9, float(lines[3].split()[2])
+    assert lines[2].startswith('evaluations an image: 4,000')
+    assert hours == pytest.approx(operations * 4000 * 1000 / 0.1e12 / 3600, rel=0.05)
+    memory = [float(line.split(': ')[1].split()[0]) for line in lines[4:]]
+    assert len(memory) == 2 and 2.4e6 * 4 / 2 ** 30 < memory[0] + 0.005 and memory[0] <= memory[1]

@@ -1,0 +1,109 @@
+"""What a DIVE config costs before it is run: parameters, floating-point operations, hours and memory.
+
+    python tools/analysis_tools/estimate_cost.py CONFIG [--nfe 20000] [--tflops 100] [--batches 1 8 64]
+
+Nothing is computed and no weights are read: the network runs on tensors without storage. NFE are evaluations of the
+network an image, a backward counted as two; enumerations and the published inversion say how many they need, a search
+by proposals says `max_nfe` or is told with --nfe. --tflops is what the machine sustains on this network, a fraction of
+what its maker states. Memory is that of weights and tensors; add what the framework itself takes.
+"""
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from mmengine.config import Config, DictAction
+from peak_memory import PeakMemory, flop_counter
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from dive_mmdet.diffusion.conditional import ConditionalGenerator
+from dive_mmdet.diffusion.precision import mixed_precision
+from dive_mmdet.registry import MODELS
+
+GIB = 2 ** 30
+
+
+@contextmanager
+def without_storage(config: Mapping) -> Iterator[ConditionalGenerator]:
+    """A frozen generator that takes no memory, on a CPU as far as its operations can tell."""
+    with torch.device('meta'):
+        generator = MODELS.build(config)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        yield generator.to_empty(device='cpu').eval().requires_grad_(False)
+
+
+def cost(generator: ConditionalGenerator, batch: int, precision: str, gradient: bool) -> tuple[float, int]:
+    """FLOPs an item and peak bytes beside the weights of one network evaluation, with its backward if `gradient`."""
+    device = generator.table.weight.device
+    x_t = torch.randn(batch, *generator.latent_shape, device=device)
+    t = torch.zeros(batch, dtype=torch.long, device=device)
+    rows = torch.randn(batch, generator.vocabulary.length, generator.table.weight.shape[1], device=device,
+                       requires_grad=gradient)
+    with flop_counter() as flops, PeakMemory(generator) as memory, torch.set_grad_enabled(gradient):
+        with mixed_precision(device, precision):
+            error = generator.predict_noise(x_t, t, rows).float().square().mean()
+        if gradient:
+            error.backward()
+    return flops.get_total_flops() / batch, memory.peak
+
+
+def evaluations(inverter: Mapping, num_pairs: int, num_classes: int) -> int | None:
+    """NFE an image at most, without the evidence of found objects; None where the search decides."""
+    kind = inverter['type'].rpartition('.')[2]
+    if kind == 'GradientInverter':
+        # A step is a forward and a backward; the monitor evaluates the bank once a loop.
+        return inverter.get('starts', 1) * inverter.get('loops', 20) * num_pairs * (3 + 1)
+    if kind == 'ExhaustiveEnumeration':
+        return num_classes * num_pairs
+    if kind == 'AdaptiveEnumeration':
+        stages = [*zip(inverter['pairs'], inverter['keep']), (num_pairs, None)]
+        spent, done, alive = 0, 0, num_classes
+        for pairs, keep in stages:
+            spent, done, alive = spent + alive * (pairs - done), pairs, keep
+        return spent
+    return inverter.get('max_nfe')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config')
+    parser.add_argument('--nfe', type=int, default=None, help="an image, instead of the config's bound")
+    parser.add_argument('--tflops', type=float, default=None, help='sustained, 10^12 operations a second')
+    parser.add_argument('--batches', type=int, nargs='+', default=None, help="1 and the config's by default")
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='KEY=VALUE of the config')
+    args = parser.parse_args()
+    config = Config.fromfile(args.config)
+    config.merge_from_dict(args.cfg_options)
+    if not config.model.get('hooks'):
+        sys.exit(f'{args.config} inverts nothing: give a config whose model has hooks.')
+    hook = config.model.hooks[0]
+    precision = hook.objective.get('precision', 'float32')
+    with without_storage(config.model.backbone) as generator:
+        parts = {name: sum(parameter.numel() for parameter in part.parameters())
+                 for name, part in generator.named_children()}
+        weights = sum(tensor.numel() * tensor.element_size() for tensor in generator.state_dict().values())
+        print(f'parameters: {sum(parts.values()) / 1e6:.1f} M (' + ', '.join(
+            f'{name} {count / 1e6:.1f} M' for name, count in parts.items() if count) + ')')
+        flops, _ = cost(generator, 1, precision, False)
+        print(f'operations: {flops / 1e9:.2f} GFLOP an evaluation of the network')
+        show_time(args.nfe or evaluations(hook.inverter, hook.objective.num_pairs, generator.vocabulary.num_class_ids
+                                          if generator.vocabulary.has_objects else generator.vocabulary.num_classes),
+                  flops, args.tflops)
+        for batch in args.batches or sorted({1, hook.get('batch_size', 512)}):
+            peaks = [(weights + cost(generator, batch, precision, gradient)[1]) / GIB for gradient in (False, True)]
+            print(f'peak memory in {precision}, batch {batch}: {peaks[0]:.2f} GiB, with a backward {peaks[1]:.2f} GiB')
+
+
+def show_time(nfe: int | None, flops: float, tflops: float | None) -> None:
+    """Print what an image and a thousand of them take."""
+    if nfe is None:
+        print('evaluations an image: the search decides; give what a run reported with --nfe')
+        return
+    print(f'evaluations an image: {nfe:,}, {nfe * flops / 1e12:.1f} TFLOP')
+    if tflops:
+        print(f'1,000 images: {1000 * nfe * flops / (tflops * 1e12) / 3600:.2f} hours at {tflops:g} TFLOP a second')
+
+
+if __name__ == '__main__':
+    main()
