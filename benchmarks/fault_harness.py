@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import resource
 import signal
 import time
 from dataclasses import dataclass
@@ -21,10 +22,14 @@ class Job:
     checkpoint: Path
     options: dict
 
-    def start(self, work_dir: Path, rank: int = 0, ranks: int = 1, meeting: Path | None = None, **options):
-        """A process that runs the test in a work dir; `meeting` is a file where several ranks find each other."""
+    def start(self, work_dir: Path, rank: int = 0, ranks: int = 1, meeting: Path | None = None,
+              file_size: int = resource.RLIM_INFINITY, **options):
+        """A process that runs the test in a work dir.
+
+        Several ranks find each other in the file `meeting`; no file may grow beyond `file_size` bytes.
+        """
         options = {'test_dataloader.batch_size': 1, **self.options, **options}
-        process = PROCESSES.Process(target=_run, args=(self, work_dir, options, rank, ranks, meeting))
+        process = PROCESSES.Process(target=_run, args=(self, work_dir, options, rank, ranks, meeting, file_size))
         process.start()
         return process
 
@@ -37,7 +42,8 @@ class Job:
         return [process.exitcode for process in processes]
 
 
-def _run(job: Job, work_dir: Path, options: dict, rank: int, ranks: int, meeting: Path | None) -> None:
+def _run(job: Job, work_dir: Path, options: dict, rank: int, ranks: int, meeting: Path | None,
+         file_size: int) -> None:
     import torch
     from mmengine.config import Config
     from mmengine.runner import Runner
@@ -48,6 +54,7 @@ def _run(job: Job, work_dir: Path, options: dict, rank: int, ranks: int, meeting
     os.dup2(output, 1)
     os.dup2(output, 2)
     torch.set_num_threads(1)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY))
     if ranks > 1:
         torch.distributed.init_process_group('gloo', f'file://{meeting}', rank=rank, world_size=ranks)
     predict = ImageInference._predict
