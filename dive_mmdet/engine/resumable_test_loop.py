@@ -11,6 +11,7 @@ from mmengine.runner import TestLoop
 from mmengine.structures import BaseDataElement
 
 from dive_mmdet.datasets.guarded import GuardedItem
+from dive_mmdet.diffusion.untrusted import guard_loading
 from dive_mmdet.registry import LOOPS
 
 from .fingerprint import fingerprint_parts
@@ -50,6 +51,7 @@ class ResumableTestLoop(TestLoop):
                  on_error: str = 'record', sync_seconds: float = 5.0, log_seconds: float = 30.0):
         if on_error not in ON_ERROR:
             raise ValueError(f"Unknown on_error '{on_error}': use {' or '.join(ON_ERROR)}.")
+        guard_loading()  # weights are loaded after loops are built
         guarded = dict(type='dive_mmdet.GuardedDataset', dataset=dataloader['dataset'])
         super().__init__(runner, dict(dataloader, dataset=guarded), evaluator, fp16)
         self.resume, self.on_error, self.sync_seconds, self.log_seconds = resume, on_error, sync_seconds, log_seconds

@@ -3,6 +3,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch import nn
 
+from dive_mmdet.diffusion.untrusted import guard_loading
 from dive_mmdet.inversion import Likelihood
 from dive_mmdet.registry import HOOKS, MODELS
 
@@ -27,6 +28,7 @@ class InversionHook(Hook):
 
     def before_run(self, runner) -> None:
         """Called before the Runner loads weights."""
+        guard_loading()
         self.install(_unwrapped(runner.model))
 
     def before_val(self, runner) -> None:

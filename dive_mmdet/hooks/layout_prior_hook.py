@@ -3,6 +3,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch import nn
 
+from dive_mmdet.diffusion.untrusted import guard_loading
 from dive_mmdet.registry import HOOKS, MODELS
 
 
@@ -24,4 +25,5 @@ class LayoutPriorHook(Hook):
 
     def before_run(self, runner) -> None:
         """Called before the Runner loads weights."""
+        guard_loading()
         self.install(runner.model.module if is_model_wrapper(runner.model) else runner.model)
