@@ -15,9 +15,7 @@ from publish_weights import halve, write_whole
 from torch import Tensor
 
 from dive_mmdet import __version__
-from dive_mmdet.checkpoint_guard import load_from_local
 from dive_mmdet.diffusion.loading import WeightsMismatch
-from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint
 from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint, load_untrusted, state_dict_of
 
 

@@ -18,8 +18,6 @@ import torch
 from torch import Tensor
 
 from dive_mmdet import __version__
-from dive_mmdet.checkpoint_guard import load_from_local
-from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint
 from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint, load_untrusted
 
 
