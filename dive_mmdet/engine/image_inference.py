@@ -65,7 +65,9 @@ class ImageInference:
 
     def _predict(self, items: list[GuardedItem], fp16: bool) -> list[BaseDataElement]:
         with torch.no_grad(), autocast(enabled=fp16):
-            return self.model.test_step(self.collate([item.data for item in items]))
+            # Copies: mmpretrain's models write into the samples that they are given.
+            return self.model.test_step(self.collate(
+                [dict(item.data, data_samples=item.data['data_samples'].clone()) for item in items]))
 
     def _checked(self, item: GuardedItem, sample: BaseDataElement) -> Outcome:
         found = to_plain(sample, item.data['data_samples'])

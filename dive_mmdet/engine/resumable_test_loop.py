@@ -17,6 +17,7 @@ from dive_mmdet.registry import LOOPS
 from .fingerprint import fingerprint_parts
 from .image_inference import ImageInference, Outcome
 from .interruption import ends_on_signals, resume_command
+from .metrics_so_far import metrics_so_far
 from .plain_samples import add_plain, nothing_found
 from .progress import Progress
 from .record_log import RecordLog, StoreError
@@ -66,6 +67,7 @@ class ResumableTestLoop(TestLoop):
             self.runner.model.eval()
             self.inference = ImageInference(self.runner.model, self.collate, self.fp16, self.on_error == 'raise')
             self.failures: list[str] = []
+            self.began, self.judging = time.monotonic(), 0.0
             self.log = self._open_log()
             try:
                 self._begin()
@@ -95,6 +97,7 @@ class ResumableTestLoop(TestLoop):
         self.evaluator.process(data_samples=[samples[item.image] for item in items], data_batch=data_batch)
         self.runner.visualizer.add_scalars({f'test/{name}': value for name, value in self.progress.scalars().items()},
                                            step=self.progress.done)
+        self._judge()
         self.runner.call_hook('after_test_iter', batch_idx=idx, data_batch=data_batch,
                               outputs=[samples[item.image] for item in readable])
 
@@ -116,7 +119,23 @@ class ResumableTestLoop(TestLoop):
         for where in self.log.index.damaged:
             logger.warning(f'Damaged: {where}, which is computed again.')
         self.log.begin(images=len(dataset), classes=dataset.metainfo.get('classes'),
-                       annotations=getattr(dataset, 'ann_file', None), command=resume_command())
+                       annotations=self._annotations(), command=resume_command())
+
+    def _annotations(self) -> str | None:
+        path = getattr(self.dataloader.dataset, 'ann_file', None)
+        return str(Path(path).resolve()) if path else None
+
+    def _judge(self) -> None:
+        """Say the metric of the images so far, as often as that takes less than a part in 500 of the time."""
+        now = time.monotonic()
+        if 500 * self.judging > now - self.began:
+            return
+        index, classes = self.log.index, self.dataloader.dataset.metainfo.get('classes')
+        records = {image: place.read() for image, place in index.finished.items()}
+        metrics = metrics_so_far(records, list(index.failed), self._annotations(), classes)
+        self.progress.metric = ', '.join([f'{name} {value:.3f}' for name, value in metrics.items()]
+                                         + [f'of {len(records) + len(index.failed)} images alone'] * bool(metrics))
+        self.judging += time.monotonic() - now
 
     def _stored(self, item: GuardedItem) -> BaseDataElement | None:
         record = self.log.get(item.image)
@@ -133,7 +152,9 @@ class ResumableTestLoop(TestLoop):
             self.progress.failed += 1
             return nothing_found(outcome.item, len(self.dataloader.dataset.metainfo['classes']))
         nfe = float(outcome.sample.get('nfe', 0))
-        self.log.append(dict(image=image, found=outcome.found, seconds=outcome.seconds, nfe=nfe, time=time.time()))
+        truth = dict(truth=outcome.sample.gt_label.tolist()) if 'gt_label' in outcome.sample else {}
+        self.log.append(dict(image=image, found=outcome.found, seconds=outcome.seconds, nfe=nfe, time=time.time(),
+                             **truth))
         self.progress.add(outcome.seconds, nfe)
         return outcome.sample
 

@@ -1,11 +1,10 @@
 """What a work dir says of a run, from its files alone."""
-import contextlib
-import io
 import os
 import socket
 import time
 from pathlib import Path
 
+from .metrics_so_far import metrics_so_far
 from .record_index import RecordIndex
 
 
@@ -59,31 +58,5 @@ class RunState:
         return time.time() - max([self.session['time'], *(record['time'] for record in self.latest)])
 
     def metrics(self) -> dict[str, float]:
-        """Of the finished images alone: accuracy in percent, or COCO's AP in [0, 1]; none where nothing was found."""
-        if any('truth' in record for record in self.records.values()):
-            right = [record['found']['fields']['pred_label']['tensor'] == record['truth']
-                     for record in self.records.values()]
-            return dict(accuracy=100 * sum(right) / len(right))
-        return average_precision(self.records, self.session['annotations'], self.session['classes'])
-
-
-def average_precision(records: dict[int, dict], annotations: str, classes: list[str]) -> dict[str, float]:
-    """AP and AP at IoU 0.5 over the images that have a record, by pycocotools."""
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO(annotations)
-        categories = coco.getCatIds(catNms=classes)
-        found = [dict(image_id=image, category_id=categories[label], score=score,
-                      bbox=[box[0], box[1], box[2] - box[0], box[3] - box[1]])
-                 for image, record in records.items()
-                 for box, score, label in zip(*(record['found']['fields']['pred_instances']['instances'][name]['tensor']
-                                                for name in ('bboxes', 'scores', 'labels')))]
-        if not found:
-            return {}
-        judge = COCOeval(coco, coco.loadRes(found), 'bbox')
-        judge.params.imgIds, judge.params.catIds = sorted(records), categories
-        judge.evaluate()
-        judge.accumulate()
-        judge.summarize()
-    return dict(AP=float(judge.stats[0]), AP_50=float(judge.stats[1]))
+        """See `metrics_so_far`."""
+        return metrics_so_far(self.records, list(self.failures), self.session['annotations'], self.session['classes'])

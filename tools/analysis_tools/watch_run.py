@@ -2,7 +2,7 @@
 
     python tools/analysis_tools/watch_run.py WORK_DIR [--every SECONDS]
 
-Nothing there is locked or changed. Metrics are those of the images finished so far; failed images are left out.
+Nothing there is locked or changed. Metrics are those of the images so far; failed ones count, as they do at the end.
 """
 import argparse
 import sys
@@ -27,7 +27,7 @@ def report(state: RunState) -> str:
              f'{speed:.2f} s and {nfe:.0f} evaluations an image, eta {eta}']
     metrics = state.metrics() if state.records else {}
     if metrics:
-        whole = 'all images' if len(state.records) == state.images else f'PARTIAL, {len(state.records)} images'
+        whole = 'all images' if done == state.images else f'PARTIAL, {done} images'
         lines.append(f'{", ".join(f"{name} {value:.3f}" for name, value in metrics.items())} ({whole})')
     lines += [f'failed: image {image}: {reason}' for image, reason in state.failures.items()]
     lines += [f'damaged: {where}' for where in state.index.damaged]
