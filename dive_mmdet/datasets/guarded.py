@@ -29,28 +29,45 @@ class GuardedDataset(Dataset):
 
     Args:
         dataset: config of any data set of the framework.
+
+    Raises:
+        ValueError: an id stands for several images, as it may where data sets are concatenated.
     """
 
     def __init__(self, dataset: dict):
         self.dataset = MMENGINE_DATASETS.build(dataset)
+        self._require_one_image_an_id()
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> GuardedItem:
         info = self.dataset.get_data_info(index)
-        item = GuardedItem(info.get('img_id', info.get('img_path', index)), info)
+        item = GuardedItem(_name(index, info), info)
         try:
             item.data = self.dataset[index]
         except Exception as error:  # whatever a reader of images raises
             item.reason = one_line(error)
         return item
 
+    def _require_one_image_an_id(self) -> None:
+        paths = {}
+        for index in range(len(self)):
+            info = self.dataset.get_data_info(index)
+            name, path = _name(index, info), info.get('img_path', index)
+            if paths.setdefault(name, path) != path:
+                raise ValueError(f'Image id {name} stands for {paths[name]} and for {path}: give every image an id of '
+                                 'its own, or test the data sets one by one.')
+
     def __getattr__(self, name: str):
         # Neither while this object is being copied, when it has no data set yet.
         if name == 'dataset' or name.startswith('__'):
             raise AttributeError(name)
         return getattr(self.dataset, name)
+
+
+def _name(index: int, info: dict) -> int | str:
+    return info.get('img_id', info.get('img_path', index))
 
 
 def one_line(error: Exception) -> str:
