@@ -72,11 +72,15 @@ def _run(job: Job, work_dir: Path, options: dict, rank: int, ranks: int, meeting
         (work_dir / 'metrics.json').write_text(json.dumps(metrics))
 
 
-def predictions(work_dir: Path) -> dict:
-    """What is stored for every finished image."""
+def records(work_dir: Path) -> list[dict]:
+    """What is stored, a record an image that was finished."""
     from dive_mmdet.engine.record_index import RecordIndex
-    index = RecordIndex(work_dir / 'records')
-    return {image: place.read()['found'] for image, place in index.finished.items()}
+    return [place.read() for place in RecordIndex(work_dir / 'records').finished.values()]
+
+
+def predictions(work_dir: Path) -> dict:
+    """What was found in every finished image."""
+    return {record['image']: record['found'] for record in records(work_dir)}
 
 
 def begun(work_dir: Path) -> list[str]:
