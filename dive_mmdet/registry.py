@@ -5,6 +5,7 @@ frameworks must find under their own names (the detector, the dataset, hooks, me
 """
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
@@ -35,3 +36,4 @@ DATASETS = _registry('dataset', MMENGINE_DATASETS, 'datasets')
 TRANSFORMS = _registry('transform', MMENGINE_TRANSFORMS, 'datasets')
 HOOKS = _registry('hook', MMENGINE_HOOKS, 'hooks')
 METRICS = _registry('metric', MMENGINE_METRICS, 'metrics')
+LOOPS = _registry('loop', MMENGINE_LOOPS, 'engine')

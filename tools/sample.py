@@ -16,7 +16,7 @@ from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import load_checkpoint
 from PIL import Image, ImageDraw
 
-import dive_mmdet  # noqa: F401
+from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint, guard_loading
 
 
 def parse_layout(text: str, size: int, classes: tuple[str, ...]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,9 +87,13 @@ def main() -> None:
     if not Path(args.checkpoint).is_file():
         sys.exit(f'No checkpoint at {args.checkpoint}.')
     config = Config.fromfile(args.config)
+    guard_loading()
     with DefaultScope.overwrite_default_scope('mmdet'):
         model = MODELS.build(config.model)
-        load_checkpoint(model, args.checkpoint, map_location='cpu')
+        try:
+            load_checkpoint(model, args.checkpoint, map_location='cpu')
+        except UnreadableCheckpoint as error:
+            sys.exit(str(error))
         generator, classes = model.backbone.eval(), tuple(config.classes)
         if args.layout is None:
             dataset = DATASETS.build(config.train_dataloader.dataset)

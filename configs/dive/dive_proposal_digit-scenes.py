@@ -32,5 +32,5 @@ train_dataloader = None
 val_dataloader = dict(batch_size=8)
 test_dataloader = val_dataloader
 val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
+test_cfg = dict(type='dive_mmdet.ResumableTestLoop')
 default_hooks = dict(logger=dict(interval=1))

@@ -35,5 +35,5 @@ train_dataloader = None  # nothing is trained here
 val_dataloader = dict(batch_size=8)
 test_dataloader = val_dataloader
 val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
+test_cfg = dict(type='dive_mmdet.ResumableTestLoop')
 default_hooks = dict(logger=dict(interval=1))

@@ -1,9 +1,10 @@
 from .digit_scenes import DigitSceneComposer
 from .digit_strings import DigitStringComposer, DigitStringDataset, Mnist5kDataset
+from .guarded import GuardedDataset, GuardedItem
 from .layout_coco import LayoutCocoDataset
 from .mnist_5k import load_digits, split_digits
 from .scene_dataset import DigitSceneDataset
 from .square_crop import SquareCrop
 
-__all__ = ['DigitSceneComposer', 'DigitSceneDataset', 'DigitStringComposer', 'DigitStringDataset', 'LayoutCocoDataset',
-           'Mnist5kDataset', 'SquareCrop', 'load_digits', 'split_digits']
+__all__ = ['DigitSceneComposer', 'DigitSceneDataset', 'DigitStringComposer', 'DigitStringDataset', 'GuardedDataset',
+           'GuardedItem', 'LayoutCocoDataset', 'Mnist5kDataset', 'SquareCrop', 'load_digits', 'split_digits']

@@ -1,10 +1,12 @@
 """Opening checkpoints of others: tensors and plain values alone, nothing is ever executed."""
 import pickle
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
 
 # Objects that Lightning leaves beside the weights of public checkpoints.
 LIGHTNING = [f'{package}.{name}' for package in ('pytorch_lightning', 'lightning.pytorch') for name in (
@@ -12,6 +14,10 @@ LIGHTNING = [f'{package}.{name}' for package in ('pytorch_lightning', 'lightning
     'callbacks.lr_monitor.LearningRateMonitor', 'callbacks.timer.Timer',
     'callbacks.progress.tqdm_progress.TQDMProgressBar', 'callbacks.gradient_accumulation_scheduler.'
     'GradientAccumulationScheduler', 'utilities.parsing.AttributeDict')]
+# Objects that mmengine's Runner leaves in checkpoints of a training: its histories of scalars, arrays of numpy.
+RUNNER = ['builtins.getattr', 'mmengine.logging.history_buffer.HistoryBuffer', 'numpy.dtype', 'numpy.ndarray',
+          *(f'numpy.{core}.multiarray.{name}' for core in ('core', '_core') for name in ('_reconstruct', 'scalar'))]
+STATISTICS = ('min', 'max', 'current', 'mean')
 
 
 class Placeholder(dict):
@@ -27,12 +33,21 @@ class Placeholder(dict):
         pass
 
 
+class Attribute(Placeholder):
+    """Stands for `getattr`, by which histories name their statistics; what names anything else is not read."""
+
+    def __new__(cls, owner, name):
+        if getattr(owner, '__name__', None) != 'HistoryBuffer' or name not in STATISTICS:
+            raise pickle.UnpicklingError('Unsupported global: builtins.getattr')
+        return super().__new__(cls)
+
+
 class UnreadableCheckpoint(ValueError):
     """A file that is no checkpoint of tensors and plain values."""
 
 
-def load_untrusted(path: str | Path) -> dict[str, Any]:
-    """A checkpoint as a dictionary; known objects of Lightning become inert placeholders.
+def load_untrusted(path: str | Path, known: Sequence[str] = (*LIGHTNING, *RUNNER)) -> dict[str, Any]:
+    """A checkpoint as a dictionary; known objects become inert placeholders.
 
     Raises:
         FileNotFoundError: nothing lies there.
@@ -41,9 +56,10 @@ def load_untrusted(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'No checkpoint at {path}: give the file that was downloaded.')
-    known = [(type(name.rpartition('.')[2], (Placeholder,), {}), name) for name in LIGHTNING]
+    stand_ins = [(type(name.rpartition('.')[2], (Attribute if name == 'builtins.getattr' else Placeholder,), {}), name)
+                 for name in known]
     try:
-        with torch.serialization.safe_globals(known):
+        with torch.serialization.safe_globals(stand_ins):
             checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         named = re.search(r'(?:GLOBAL|global|class|Unsupported operand)\W+([\w.]+\.[\w.]+)', str(error))
@@ -56,6 +72,20 @@ def load_untrusted(path: str | Path) -> dict[str, Any]:
     if not isinstance(checkpoint, dict):
         raise UnreadableCheckpoint(f'{path} holds {type(checkpoint).__name__} and no dictionary of weights.')
     return checkpoint
+
+
+def guard_loading() -> None:
+    """Have mmengine read checkpoint files by `load_untrusted` first, in this process from now on.
+
+    Its own loader falls back to building whatever objects a file names.
+    """
+    CheckpointLoader.register_scheme('', _load_guarded, force=True)
+
+
+def _load_guarded(filename: str, map_location) -> dict[str, Any]:
+    path = Path(filename).expanduser()
+    load_untrusted(path, RUNNER)  # the framework builds these, to resume a training
+    return load_from_local(str(path), map_location)
 
 
 def state_dict_of(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:

@@ -1,3 +1,4 @@
 from .image_runner import evaluate_records, run_images
+from .resumable_test_loop import ResumableTestLoop
 
-__all__ = ['evaluate_records', 'run_images']
+__all__ = ['ResumableTestLoop', 'evaluate_records', 'run_images']

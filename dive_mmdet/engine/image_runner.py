@@ -10,6 +10,8 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, DefaultScope
 
+from dive_mmdet.diffusion.untrusted import guard_loading
+
 from .record_store import RecordStore, fingerprint
 
 
@@ -36,6 +38,7 @@ def run_images(config: str, checkpoint: str, out: Path, ann_file: str | None = N
     for hook in [*cfg.get('custom_hooks', []), *cfg.model.get('hooks', [])] if precision else ():
         if 'objective' in hook:
             hook.objective.precision = precision
+    cfg.test_cfg = dict(type='TestLoop')  # decides no result here, and records of before it was changed stay valid
     key = fingerprint(cfg.pretty_text, checkpoint)
     store = RecordStore(out, key)
     dataset_cfg = cfg.test_dataloader.dataset
@@ -50,6 +53,7 @@ def run_images(config: str, checkpoint: str, out: Path, ann_file: str | None = N
         show(f'{len(ids) - len(todo)} of {len(ids)} images were finished before')
     if not todo:
         return records
+    guard_loading()
     model = init_detector(cfg, checkpoint, device='cuda:0' if torch.cuda.is_available() else 'cpu')
     size, start = batch_size or cfg.test_dataloader.batch_size, time.monotonic()
     for begin in range(0, len(todo), size):

@@ -2,6 +2,7 @@
 from mmengine.hooks import Hook
 from torch import nn
 
+from dive_mmdet.diffusion.untrusted import guard_loading
 from dive_mmdet.inversion import Likelihood
 from dive_mmdet.registry import HOOKS, MODELS
 
@@ -28,6 +29,7 @@ class InversionHook(Hook):
 
     def before_run(self, runner) -> None:
         """Called before the Runner loads weights."""
+        guard_loading()
         install_on(runner.model, self)
 
     def before_val(self, runner) -> None:

@@ -2,6 +2,7 @@
 from mmengine.hooks import Hook
 from torch import nn
 
+from dive_mmdet.diffusion.untrusted import guard_loading
 from dive_mmdet.registry import HOOKS, MODELS
 
 from .unwrapped import install_on
@@ -25,4 +26,5 @@ class LayoutPriorHook(Hook):
 
     def before_run(self, runner) -> None:
         """Called before the Runner loads weights."""
+        guard_loading()
         install_on(runner.model, self)

@@ -1,10 +1,8 @@
 """The detector through the framework's own doors. The generator is untrained: what counts is that all doors agree."""
-import json
 import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import mmdet
 import numpy as np
 import pytest
@@ -21,8 +19,6 @@ from dive_mmdet.engine.record_store import RecordStore
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = dict(ours=ROOT / 'tools/test.py', mmdet=Path(mmdet.__file__).parent / '.mim/tools/test.py')
-INVERTER = dict(type='dive_mmdet.ProposalInverter', sides=[0.4], aspects=[1.0], overlap=0.0, finalists=1, hypotheses=1,
-                max_moves=1, polish_rounds=1, refine_pairs=1, class_pairs=1, polish_pairs=1, min_gain=-1.0)
 
 
 def build(config: Config):
@@ -31,38 +27,8 @@ def build(config: Config):
 
 
 @pytest.fixture(scope='module')
-def work(tmp_path_factory):
-    """A tiny configuration with random weights and four images with annotations, true, corrupt and none."""
-    root = tmp_path_factory.mktemp('dive')
-    rng = np.random.default_rng(0)
-    (root / 'images').mkdir()
-    images, annotations = [], []
-    for index in range(4):
-        image = np.zeros((96, 48, 3), np.uint8)
-        image[20:50, 10:30] = rng.integers(100, 255, (30, 20, 1))
-        cv2.imwrite(str(root / 'images' / f'{index}.png'), image)
-        images.append(dict(id=index, file_name=f'{index}.png', height=96, width=48))
-        annotations.append(dict(id=index + 1, image_id=index, category_id=3, bbox=[10, 20, 20, 30], area=600,
-                                iscrowd=0))
-    truth = dict(images=images, annotations=annotations, categories=[dict(id=i, name=str(i)) for i in range(10)])
-    wrong = [dict(item, category_id=7, bbox=[1, 1, 5, 5], area=25) for item in annotations]
-    for name, content in dict(truth=annotations, corrupt=wrong, none=[]).items():
-        (root / f'{name}.json').write_text(json.dumps(dict(truth, annotations=content)))
-
-    config = Config.fromfile(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
-    config.model.backbone.denoiser.num_layers = 1
-    for inversion_hook, prior_hook in (config.custom_hooks, config.model.hooks):
-        inversion_hook.inverter = INVERTER
-        inversion_hook.objective.num_pairs = 1
-        prior_hook.prior.num_layers, prior_hook.weight = 1, 0.1
-    config.test_dataloader.dataset.update(data_root=f'{root}/', ann_file='truth.json', data_prefix=dict(img='images/'))
-    config.test_dataloader.batch_size = 2
-    config.test_evaluator.ann_file = str(root / 'truth.json')
-    config.dump(str(root / 'config.py'))
-    torch.manual_seed(0)
-    torch.save(dict(state_dict=build(config).state_dict(), meta=dict(dataset_meta=dict(classes=config.classes))),
-               root / 'weights.pth')
-    return root
+def work(tiny_detector):
+    return tiny_detector
 
 
 def records_of(root, out, ann_file='truth.json', show=lambda line: None):

@@ -8,6 +8,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, DefaultScope
 
 from dive_mmdet.detectors.ground_truth import true_layouts
+from dive_mmdet.diffusion.untrusted import guard_loading
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +41,7 @@ def load(config: Config, checkpoint: str, count: int) -> tuple[torch.nn.Module, 
     first = ('LoadImageFromFile', 'LoadAnnotations')
     dataset_cfg = config.test_dataloader.dataset
     dataset_cfg.pipeline.sort(key=lambda step: first.index(step.type) if step.type in first else 2)
+    guard_loading()
     model = init_detector(config, checkpoint, device='cpu')
     with DefaultScope.overwrite_default_scope('mmdet'):
         dataset = DATASETS.build(dataset_cfg)

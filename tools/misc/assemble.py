@@ -9,21 +9,24 @@ import argparse
 import sys
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from publish_weights import halve, write_whole
+from torch import Tensor
 
 from dive_mmdet import __version__
 from dive_mmdet.diffusion.loading import WeightsMismatch
+from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint, load_untrusted, state_dict_of
 
 
-def part(path: str, prefix: str) -> dict[str, torch.Tensor]:
-    """Weights named `prefix.*` of a checkpoint of our own training."""
+def part(path: str, prefix: str) -> dict[str, Tensor]:
+    """Weights named `prefix.*` of a checkpoint."""
     if not Path(path).is_file():
         sys.exit(f'No checkpoint at {path}: train it first.')
-    checkpoint = torch.load(path, map_location='cpu', weights_only=False)
-    state = checkpoint.get('state_dict', checkpoint)
+    try:
+        state = state_dict_of(load_untrusted(path))
+    except UnreadableCheckpoint as error:
+        sys.exit(str(error))
     return {name: value for name, value in state.items() if name.startswith(prefix + '.')}
 
 

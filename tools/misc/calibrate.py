@@ -15,6 +15,7 @@ from mmengine.config import Config, DictAction
 from publish_weights import write_whole
 from pycocotools.coco import COCO
 
+from dive_mmdet.diffusion.untrusted import guard_loading
 from dive_mmdet.engine import run_images
 from dive_mmdet.heads.layout_head import FoundObjects, box_iou
 from dive_mmdet.structures import Inversion
@@ -70,6 +71,7 @@ def main() -> None:
     records = run_images(args.config, str(args.checkpoint), args.work_dir, ann_file=args.ann_file,
                          precision=args.precision,
                          cfg_options={'test_dataloader.dataset.data_prefix.img': args.img_prefix, **args.cfg_options})
+    guard_loading()
     model = init_detector(config, str(args.checkpoint), device='cpu')
     coco = COCO(str(Path(config.data_root) / args.ann_file))
     features, class_features, truth = collect(model, records, coco, config.classes, args.iou)

@@ -3,8 +3,8 @@
     python tools/misc/publish_weights.py IN OUT [--half] [--keep PREFIX ...] [--strip-prefix PREFIX]
 
 OUT loads with `torch.load(OUT, weights_only=True)` and wherever the Runner takes a checkpoint. Its `meta` holds the
-classes, the name of the config, the iteration and this package's version. The same call writes the same bytes. IN is
-unpickled: give only a checkpoint of your own training.
+classes, the name of the config, the iteration and this package's version. The same call writes the same bytes. Nothing
+in IN is executed.
 """
 import argparse
 import hashlib
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from dive_mmdet import __version__
+from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint, load_untrusted
 
 
 class PublishError(Exception):
@@ -73,10 +74,10 @@ def publish(source: Path, target: Path, half: bool = False, keep: tuple[str, ...
     if not source.is_file():
         raise PublishError(f'{source} is no file.')
     try:
-        checkpoint = torch.load(source, map_location='cpu', weights_only=False)
-    except Exception as error:
-        raise PublishError(f'{source} does not load as a checkpoint ({type(error).__name__}).') from error
-    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get('state_dict'), dict):
+        checkpoint = load_untrusted(source)
+    except UnreadableCheckpoint as error:
+        raise PublishError(str(error)) from None
+    if not isinstance(checkpoint.get('state_dict'), dict):
         raise PublishError(f'{source} holds no state_dict.')
     state = select(checkpoint['state_dict'], keep, strip_prefix)
     # A clone, since a view would be saved with the whole storage that it looks at.

@@ -1,0 +1,70 @@
+"""What a running test says about itself."""
+import sys
+import threading
+from datetime import timedelta
+
+
+class Progress:
+    """Counts images and says how far they are, from a thread of its own: an image may take longer than a line.
+
+    Args:
+        logger: gets a line at least every `log_seconds`.
+        total: images of this rank.
+        log_seconds: between two lines.
+        title: in front of every line.
+    """
+
+    def __init__(self, logger, total: int, log_seconds: float, title: str):
+        self.logger, self.total, self.log_seconds, self.title = logger, total, log_seconds, title
+        self.stored = self.computed = self.failed = 0
+        self.seconds = self.nfe = 0.0
+        self.metric = ''
+        self._ended = threading.Event()
+        self._live = sys.stderr.isatty()
+
+    @property
+    def done(self) -> int:
+        """Images that are finished or given up."""
+        return self.stored + self.computed + self.failed
+
+    def add(self, seconds: float, nfe: float) -> None:
+        """An image was computed."""
+        self.computed, self.seconds, self.nfe = self.computed + 1, self.seconds + seconds, self.nfe + nfe
+
+    def scalars(self) -> dict[str, float]:
+        """Means over the images that were computed."""
+        count = max(1, self.computed)
+        return dict(images=self.done, failures=self.failed, seconds_per_image=self.seconds / count,
+                    nfe_per_image=self.nfe / count)
+
+    def line(self) -> str:
+        """One line."""
+        now = self.scalars()
+        eta = timedelta(seconds=round(now['seconds_per_image'] * (self.total - self.done)))
+        parts = [f'{self.title}: {self.done}/{self.total} images', f'{self.stored} from the store' * bool(self.stored),
+                 f'{self.failed} failed' * bool(self.failed), f'eta {eta if self.computed else "unknown"}',
+                 f'{now["seconds_per_image"]:.2f} s and {now["nfe_per_image"]:.0f} evaluations an image',
+                 self.metric]
+        return ', '.join(part for part in parts if part)
+
+    def __enter__(self) -> 'Progress':
+        self._thread = threading.Thread(target=self._speak, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self._live:
+            print(file=sys.stderr)
+        self.logger.info(self.line())
+
+    def _speak(self) -> None:
+        wait, since = min(1.0, self.log_seconds) if self._live else self.log_seconds, 0.0
+        while not self._ended.wait(wait):
+            since += wait
+            if self._live:
+                print(f'\r\033[K{self.line()}', end='', file=sys.stderr, flush=True)
+            if since >= self.log_seconds:
+                since = 0.0
+                self.logger.info(self.line())

@@ -1,0 +1,187 @@
+"""A test that loses no finished image."""
+import errno
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmengine.dist import all_gather_object, barrier, get_dist_info, is_main_process
+from mmengine.registry import LOOPS as MMENGINE_LOOPS
+from mmengine.runner import TestLoop
+from mmengine.structures import BaseDataElement
+
+from dive_mmdet.datasets.guarded import GuardedItem
+from dive_mmdet.diffusion.untrusted import guard_loading
+from dive_mmdet.registry import LOOPS
+
+from .fingerprint import fingerprint_parts
+from .image_inference import ImageInference, Outcome
+from .interruption import ends_on_signals, resume_command
+from .metrics_so_far import metrics_so_far
+from .plain_samples import add_plain, nothing_found
+from .progress import Progress
+from .record_log import RecordLog, StoreError
+
+ON_ERROR = ('record', 'raise')
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+STATUS_OF_FAILURES = 3
+
+
+@MMENGINE_LOOPS.register_module()
+@LOOPS.register_module()
+class ResumableTestLoop(TestLoop):
+    """The framework's test loop, with every finished image on disk at once in WORK_DIR/records (docs/reliability.md).
+
+    A resumed test skips the model for the images that are there, never the evaluator.
+
+    Args:
+        runner, evaluator, fp16: as in `TestLoop`.
+        dataloader: config of a data loader.
+        resume: go on with what is stored, which must have been made with the same config and weights; images that
+            failed are tried again.
+        on_error: an image that fails is `record`ed and counts as one without detections, or `raise`s.
+        sync_seconds: see `RecordLog`.
+        log_seconds: at most so long between two lines in the log.
+
+    Raises:
+        SystemExit: with one sentence, where the store cannot be used or written; with status 3 after the evaluation
+            if images failed; with 130 or 143 on SIGINT or SIGTERM.
+    """
+
+    def __init__(self, runner, dataloader: dict, evaluator, fp16: bool = False, resume: bool = False,
+                 on_error: str = 'record', sync_seconds: float = 5.0, log_seconds: float = 30.0):
+        if on_error not in ON_ERROR:
+            raise ValueError(f"Unknown on_error '{on_error}': use {' or '.join(ON_ERROR)}.")
+        guard_loading()  # weights are loaded after loops are built
+        guarded = dict(type='dive_mmdet.GuardedDataset', dataset=dataloader['dataset'])
+        super().__init__(runner, dict(dataloader, dataset=guarded), evaluator, fp16)
+        self.resume, self.on_error, self.sync_seconds, self.log_seconds = resume, on_error, sync_seconds, log_seconds
+        # Items stay apart, so that those which are stored already need no model.
+        self.collate, self.dataloader.collate_fn = self.dataloader.collate_fn, list
+
+    def run(self) -> dict:
+        """Launch the test; returns the metrics."""
+        with ends_on_signals(), _one_sentence():
+            self.runner.call_hook('before_test')
+            self.runner.call_hook('before_test_epoch')
+            self.runner.model.eval()
+            self.inference = ImageInference(self.runner.model, self.collate, self.fp16, self.on_error == 'raise')
+            self.failures: list[str] = []
+            self.began, self.judging = time.monotonic(), 0.0
+            self.log = self._open_log()
+            try:
+                self._begin()
+                with Progress(self.runner.logger, len(self.dataloader.sampler), self.log_seconds,
+                              f'rank {self.log.rank} of {self.log.ranks}') as self.progress:
+                    for idx, items in enumerate(self.dataloader):
+                        self.run_iter(idx, items)
+            finally:
+                self.log.close()
+            metrics = self.evaluator.evaluate(len(self.dataloader.dataset))
+            self.runner.visualizer.add_scalars(
+                {name: value for name, value in metrics.items() if isinstance(value, (int, float))},
+                step=self.progress.done)
+            self.runner.call_hook('after_test_epoch', metrics=metrics)
+            self.runner.call_hook('after_test')
+            self._end_with_failures()
+            return metrics
+
+    def run_iter(self, idx: int, items: list[GuardedItem]) -> None:
+        """One batch: what is stored is taken, the rest is computed and stored, all of it is evaluated."""
+        readable = [item for item in items if item.data is not None]
+        data_batch = self.collate([item.data for item in readable]) if readable else {}
+        self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
+        samples = {item.image: self._stored(item) for item in readable}
+        for outcome in self.inference.run([item for item in items if samples.get(item.image) is None]):
+            samples[outcome.item.image] = self._store(outcome)
+        self.evaluator.process(data_samples=[samples[item.image] for item in items], data_batch=data_batch)
+        self.runner.visualizer.add_scalars({f'test/{name}': value for name, value in self.progress.scalars().items()},
+                                           step=self.progress.done)
+        self._judge()
+        self.runner.call_hook('after_test_iter', batch_idx=idx, data_batch=data_batch,
+                              outputs=[samples[item.image] for item in readable])
+
+    def _open_log(self) -> RecordLog:
+        rank, ranks = get_dist_info()
+        parts = fingerprint_parts(self.runner.cfg, self.runner.model, fp16=self.fp16)
+        log = RecordLog(Path(self.runner.work_dir) / 'records', parts, rank, ranks, self.sync_seconds)
+        if log.index.finished and not self.resume:
+            log.close()
+            raise StoreError(f'{log.folder} holds {len(log.index.finished)} finished images: go on with '
+                             f'`{resume_command()}`, or give another --work-dir.')
+        barrier()  # before anyone writes
+        return log
+
+    def _begin(self) -> None:
+        logger, dataset = self.runner.logger, self.dataloader.dataset
+        for path in self.log.index.torn:
+            logger.warning(f'The last record of {path} was cut off and is dropped: its image is computed again.')
+        for where in self.log.index.damaged:
+            logger.warning(f'Damaged: {where}, which is computed again.')
+        self.log.begin(images=len(dataset), classes=dataset.metainfo.get('classes'),
+                       annotations=self._annotations(), command=resume_command())
+
+    def _annotations(self) -> str | None:
+        path = getattr(self.dataloader.dataset, 'ann_file', None)
+        return str(Path(path).resolve()) if path else None
+
+    def _judge(self) -> None:
+        """Say the metric of the images so far, as often as that takes less than a part in 500 of the time."""
+        now = time.monotonic()
+        if 500 * self.judging > now - self.began:
+            return
+        index, classes = self.log.index, self.dataloader.dataset.metainfo.get('classes')
+        records = {image: place.read() for image, place in index.finished.items()}
+        metrics = metrics_so_far(records, list(index.failed), self._annotations(), classes)
+        self.progress.metric = ', '.join([f'{name} {value:.3f}' for name, value in metrics.items()]
+                                         + [f'of {len(records) + len(index.failed)} images alone'] * bool(metrics))
+        self.judging += time.monotonic() - now
+
+    def _stored(self, item: GuardedItem) -> BaseDataElement | None:
+        record = self.log.get(item.image)
+        if record is None:
+            return None
+        self.progress.stored += 1
+        return add_plain(item.data['data_samples'], record['found'])
+
+    def _store(self, outcome: Outcome) -> BaseDataElement:
+        image = outcome.item.image
+        if outcome.failure:
+            self.log.append(dict(image=image, failure=outcome.failure))
+            self.failures.append(f'image {image}: {outcome.failure}')
+            self.progress.failed += 1
+            return nothing_found(outcome.item, len(self.dataloader.dataset.metainfo['classes']))
+        nfe = float(outcome.sample.get('nfe', 0))
+        truth = dict(truth=outcome.sample.gt_label.tolist()) if 'gt_label' in outcome.sample else {}
+        self.log.append(dict(image=image, found=outcome.found, seconds=outcome.seconds, nfe=nfe, time=time.time(),
+                             **truth))
+        self.progress.add(outcome.seconds, nfe)
+        return outcome.sample
+
+    def _end_with_failures(self) -> None:
+        failures = sorted({failure for part in all_gather_object(self.failures) for failure in part})
+        if failures:
+            for failure in failures:
+                self.runner.logger.error(failure)
+            self.runner.logger.error(f'{len(failures)} of {len(self.dataloader.dataset)} images failed and count as '
+                                     f'images without detections; once mended, `{resume_command()}` tries them again.')
+            self.runner.call_hook('after_run')
+            raise SystemExit(STATUS_OF_FAILURES)
+
+
+@contextmanager
+def _one_sentence():
+    """What a user can mend ends the process with a sentence instead of a traceback."""
+    try:
+        yield
+    except StoreError as error:
+        raise SystemExit(str(error)) from None
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise SystemExit(f'There is no room to write ({error}): finished images are stored, so make room and go on '
+                         f'with `{resume_command()}`.') from None
+    except SystemExit as end:
+        if end.code in (130, 143) and is_main_process():
+            print(f'\nInterrupted; finished images are stored, go on with\n    {resume_command()}', file=sys.stderr)
+        raise

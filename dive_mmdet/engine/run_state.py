@@ -1,0 +1,62 @@
+"""What a work dir says of a run, from its files alone."""
+import os
+import socket
+import time
+from pathlib import Path
+
+from .metrics_so_far import metrics_so_far
+from .record_index import RecordIndex
+
+
+class RunState:
+    """A running or dead test.
+
+    Args:
+        work_dir: of the test.
+
+    Raises:
+        FileNotFoundError: no run of `ResumableTestLoop` began there.
+    """
+
+    def __init__(self, work_dir: Path):
+        self.index = RecordIndex(Path(work_dir) / 'records')
+        if not self.index.sessions:
+            raise FileNotFoundError(f'{work_dir} holds no records: give the --work-dir of a test with '
+                                    'dive_mmdet.ResumableTestLoop.')
+        started = self.index.sessions[-1]['time']
+        self.session = self.index.sessions[-1]
+        self.records = {image: place.read() for image, place in self.index.finished.items()}
+        self.failures = {image: place.read()['failure'] for image, place in self.index.failed.items()}
+        self.latest = [record for record in self.records.values() if record['time'] >= started]
+
+    @property
+    def images(self) -> int:
+        """Of the data set."""
+        return self.session['images']
+
+    @property
+    def alive(self) -> bool | None:
+        """Whether the last run still has its process; None where it ran on another machine."""
+        if self.session['host'] != socket.gethostname():
+            return None
+        try:
+            os.kill(self.session['process'], 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    @property
+    def seconds_per_image(self) -> float:
+        """Of the last run, by all its ranks together; nan where it finished none."""
+        if not self.latest:
+            return float('nan')
+        return sum(record['seconds'] for record in self.latest) / len(self.latest) / self.session['ranks']
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the last run began or finished an image."""
+        return time.time() - max([self.session['time'], *(record['time'] for record in self.latest)])
+
+    def metrics(self) -> dict[str, float]:
+        """See `metrics_so_far`."""
+        return metrics_so_far(self.records, list(self.failures), self.session['annotations'], self.session['classes'])

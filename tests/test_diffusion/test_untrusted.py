@@ -1,0 +1,145 @@
+"""Checkpoints are read as weights alone, wherever they are opened: a pickle that would make a file makes none."""
+import json
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import mmdet
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.runner import load_checkpoint
+from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
+
+from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint, guard_loading, load_untrusted
+from dive_mmdet.engine import run_images
+from dive_mmdet.registry import HOOKS
+
+ROOT = Path(__file__).resolve().parents[2]
+MMDET_TEST = Path(mmdet.__file__).parent / '.mim/tools/test.py'
+DIVE = str(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
+PRIOR = str(ROOT / 'configs/prior/layout-prior_digit-scenes.py')
+FASTER_RCNN = str(ROOT / 'configs/faster_rcnn/faster-rcnn_r18_digit-scenes.py')
+
+
+class Call:
+    """Unpickling it calls a function."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+    def __call__(self):  # or the pickler would not take one as the function of another
+        raise AssertionError
+
+
+@pytest.fixture(autouse=True)
+def unguarded():
+    """Every test starts with mmengine's own loader, and leaves it."""
+    CheckpointLoader.register_scheme('', load_from_local, force=True)
+    yield
+    CheckpointLoader.register_scheme('', load_from_local, force=True)
+
+
+@pytest.fixture
+def bad(tmp_path):
+    """A checkpoint that makes a file when it is unpickled, and a check that nobody did."""
+    path = tmp_path / 'bad.pth'
+    torch.save(dict(state_dict={}, meta=dict(extra=Call(open, str(tmp_path / 'made'), 'w'))), path)
+    yield str(path)
+    assert not (tmp_path / 'made').exists()
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Options that name annotations of one image that nobody will read."""
+    categories = [dict(id=label, name=str(label)) for label in range(10)]
+    (tmp_path / 'truth.json').write_text(json.dumps(dict(
+        images=[dict(id=0, file_name='0.png', height=64, width=64)], annotations=[], categories=categories)))
+    return {name: value for part in ('val', 'test') for name, value in {
+        f'{part}_dataloader.dataset.data_root': f'{tmp_path}/', f'{part}_dataloader.dataset.ann_file': 'truth.json',
+        f'{part}_evaluator.ann_file': f'{tmp_path}/truth.json'}.items()}
+
+
+def test_mmengines_own_loader_builds_anything(tmp_path):
+    """What the other tests would see if nobody guarded."""
+    torch.save(dict(extra=Call(open, str(tmp_path / 'made'), 'w')), tmp_path / 'bad.pth')
+    load_checkpoint(torch.nn.Identity(), str(tmp_path / 'bad.pth'))
+    assert (tmp_path / 'made').exists()
+
+
+def test_what_the_runner_writes_is_read_and_resumed_from(tmp_path):
+    hub = MessageHub.get_instance('untrusted')
+    hub.update_scalar('train/loss', np.float64(0.5))
+    hub.update_info('seen', np.arange(3))
+    torch.save(dict(state_dict=dict(weight=torch.eye(2)), message_hub=hub.state_dict(), meta=dict(iter=3)),
+               tmp_path / 'iter_3.pth')
+    assert torch.equal(load_untrusted(tmp_path / 'iter_3.pth')['state_dict']['weight'], torch.eye(2))
+    guard_loading()
+    loaded = CheckpointLoader.load_checkpoint(str(tmp_path / 'iter_3.pth'))['message_hub']
+    assert loaded['log_scalars']['train/loss'].current() == 0.5
+    assert loaded['runtime_info']['seen'].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize('built', [
+    lambda target: Call(getattr, HistoryBuffer, '__init__'),
+    lambda target: Call(getattr, torch.Size, 'count'),
+    lambda target: Call(Call(getattr, open, '__call__'), target, 'w'),
+    lambda target: Call(Call(getattr, HistoryBuffer, 'mean'), target),
+], ids=['private', 'foreign', 'called', 'statistic-called'])
+def test_of_attributes_only_the_statistics_are_named_and_none_is_called(tmp_path, built):
+    torch.save(dict(extra=built(str(tmp_path / 'made'))), tmp_path / 'bad.pth')
+    with pytest.raises(UnreadableCheckpoint, match='only weights are read'):
+        load_untrusted(tmp_path / 'bad.pth')
+    assert not (tmp_path / 'made').exists()
+
+
+@pytest.mark.parametrize('name', ['inversion_hook', 'prior_hook'])
+def test_hooks_guard_before_the_runner_loads(bad, name):
+    model = SimpleNamespace(install_prior=lambda *_: None, install_inverter=lambda *_: None, backbone=None)
+    hook = HOOKS.build(Config.fromfile(DIVE)[name])
+    hook.install = lambda _: None
+    hook.before_run(SimpleNamespace(model=model))
+    with pytest.raises(UnreadableCheckpoint):
+        load_checkpoint(torch.nn.Identity(), bad)
+
+
+def test_the_runner_of_images_guards(bad, data, tmp_path):
+    with pytest.raises(UnreadableCheckpoint):
+        run_images(FASTER_RCNN, bad, tmp_path / 'records', show=lambda line: None, cfg_options=data)
+
+
+TOOLS = {
+    'test': ('tools/test.py', FASTER_RCNN, 'BAD', '--work-dir', 'WORK', '--cfg-options', 'DATA'),
+    'train from': ('tools/train.py', FASTER_RCNN, '--work-dir', 'WORK', '--cfg-options', 'load_from=BAD', 'DATA'),
+    'train on': ('tools/train.py', FASTER_RCNN, '--work-dir', 'WORK', '--resume', 'BAD', '--cfg-options', 'DATA'),
+    'prior': ('tools/train.py', PRIOR, '--work-dir', 'WORK', '--cfg-options', 'model.generator=BAD'),
+    'hook': (MMDET_TEST, DIVE, 'BAD', '--work-dir', 'WORK', '--cfg-options', 'test_cfg.type=TestLoop', 'DATA'),
+    'loop': (MMDET_TEST, FASTER_RCNN, 'BAD', '--work-dir', 'WORK', '--cfg-options',
+             'test_cfg.type=dive_mmdet.ResumableTestLoop', 'DATA'),
+    'sample': ('tools/sample.py', DIVE, 'BAD', '--layout', '3: 8 8 28 32', '--out', 'WORK/x.png'),
+    'publish': ('tools/misc/publish_weights.py', 'BAD', 'WORK/x.pth'),
+    'assemble': ('tools/misc/assemble.py', DIVE, 'WORK/x.pth', '--generator', 'BAD', '--prior', 'BAD'),
+    'calibrate': ('tools/misc/calibrate.py', DIVE, 'BAD', '--ann-file', 'truth.json', '--img-prefix', '.', '--work-dir',
+                  'WORK', '--cfg-options', 'DATA'),
+    'check': ('tools/analysis_tools/check_generator.py', DIVE, 'BAD', '--count', '1', '--cfg-options', 'DATA'),
+}
+
+
+@pytest.mark.parametrize('name', TOOLS)
+def test_tools_guard(bad, data, tmp_path, monkeypatch, name):
+    options = [f'{key}={value}' for key, value in data.items()]
+    tool, *arguments = (part for each in TOOLS[name] for part in (options if each == 'DATA' else [str(each)]))
+    arguments = [each.replace('BAD', bad).replace('WORK', str(tmp_path / 'work')) for each in arguments]
+    for folder in ('tools', 'tools/misc', 'tools/analysis_tools'):
+        monkeypatch.syspath_prepend(ROOT / folder)
+    monkeypatch.setattr(sys, 'argv', [tool, *arguments])
+    refusal = r'bad\.pth (holds an object of type io\.open|is not plain)'
+    with pytest.raises((UnreadableCheckpoint, ValueError, SystemExit), match=refusal):
+        runpy.run_path(str(ROOT / tool), run_name='__main__')
+    assert not list(tmp_path.glob('work/x.*'))

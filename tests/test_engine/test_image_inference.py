@@ -1,0 +1,106 @@
+"""Images that fail, among images that do not."""
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from torch import nn
+
+from dive_mmdet.datasets import GuardedItem
+from dive_mmdet.engine.image_inference import ImageInference
+from dive_mmdet.engine.plain_samples import add_plain, nothing_found, to_plain
+
+
+class Model(nn.Module):
+    """Finds a box as large as the input's value; some images break it, all of them or in low precision alone."""
+
+    def __init__(self, breaks: dict, precision: str = 'bfloat16'):
+        super().__init__()
+        self.breaks, self.likelihood, self.calls = breaks, SimpleNamespace(precision=precision), []
+
+    def test_step(self, batch):
+        samples = []
+        self.calls.append((len(batch), self.likelihood.precision))
+        for item in batch:
+            sample, how = item['data_samples'], self.breaks.get(item['data_samples'].img_id)
+            if how == 'raises' or how == 'overflows' and self.likelihood.precision != 'float32':
+                raise OverflowError('too large\nto hold')
+            bad = how == 'nan' or how == 'nan below float32' and self.likelihood.precision != 'float32'
+            size = torch.tensor(float('nan') if bad else float(item['inputs']))
+            sample.pred_instances = InstanceData(bboxes=size.expand(1, 4), scores=torch.tensor([1 / 3]),
+                                                 labels=torch.tensor([2]))
+            sample.set_metainfo(dict(nfe=5, inversion=dict(energy=float(item['inputs']), class_energy=[float('inf')])))
+            samples.append(sample)
+        return samples
+
+
+def items(count=4):
+    return [GuardedItem(index, {}, dict(inputs=torch.tensor(index), data_samples=DetDataSample(
+        metainfo=dict(img_id=index, ori_shape=(8, 8))))) for index in range(count)]
+
+
+def outcomes(breaks, precision='bfloat16', strict=False, given=None):
+    model = Model(breaks, precision)
+    found = ImageInference(model, list, fp16=False, strict=strict).run(given or items())
+    assert model.likelihood.precision == precision
+    return {one.item.image: one for one in found}, model.calls
+
+
+def test_one_batch_is_one_call():
+    found, calls = outcomes({})
+    assert calls == [(4, 'bfloat16')] and [found[index].sample.pred_instances.bboxes[0, 0] for index in found] == [
+        0, 1, 2, 3]
+
+
+@pytest.mark.parametrize('how', ['raises', 'nan'])
+def test_an_image_fails_alone(how):
+    found, calls = outcomes({2: how})
+    assert [bool(found[index].failure) for index in range(4)] == [False, False, True, False]
+    assert found[2].failure == {'raises': 'too large to hold', 'nan': 'The result is not finite.'}[how]
+    assert sum(precision == 'float32' for _, precision in calls) == 1  # once, and that image alone
+
+
+@pytest.mark.parametrize('how', ['overflows', 'nan below float32'])
+def test_what_float32_can_hold_is_computed_in_it(how):
+    found, calls = outcomes({1: how})
+    assert not any(one.failure for one in found.values()) and float(found[1].sample.pred_instances.bboxes[0, 0]) == 1
+    assert calls.count((1, 'float32')) == 1
+
+
+def test_in_float32_nothing_is_tried_twice():
+    found, calls = outcomes({1: 'nan'}, 'float32')
+    assert found[1].failure and calls == [(4, 'float32')]
+
+
+@pytest.mark.parametrize('breaks, error', [({1: 'raises'}, OverflowError), ({1: 'nan'}, FloatingPointError)])
+def test_strict_raises(breaks, error):
+    with pytest.raises(error):
+        outcomes(breaks, strict=True)
+
+
+def test_what_was_not_read_has_failed_already():
+    unread = GuardedItem(9, dict(height=3, width=5), reason='no such file')
+    found, calls = outcomes({}, given=[items(1)[0], unread])
+    assert found[9].failure == 'no such file' and calls == [(1, 'bfloat16')]
+    with pytest.raises(RuntimeError, match='no such file'):
+        outcomes({}, given=[unread], strict=True)
+    assert nothing_found(unread, 10).ori_shape == (3, 5) and len(nothing_found(unread, 10).pred_instances) == 0
+
+
+def test_a_failed_image_of_a_classifier_is_right_about_no_class():
+    from mmpretrain.evaluation import Accuracy
+    sample = nothing_found(GuardedItem(0, dict(gt_label=0, img_path='x.png')), 10)
+    metric = Accuracy(topk=(1, 5))
+    metric.process({}, [sample.to_dict()])
+    assert metric.evaluate(1) == {'accuracy/top1': 0.0, 'accuracy/top5': 0.0}
+
+
+def test_what_was_stored_is_what_the_model_returned():
+    given = items()[3].data['data_samples']
+    found, _ = outcomes({})
+    plain = to_plain(found[3].sample, given)
+    again = add_plain(given, plain)
+    assert 'pred_instances' not in given and to_plain(again, given) == plain
+    for name, value in found[3].sample.pred_instances.items():
+        assert value.dtype == again.pred_instances[name].dtype and torch.equal(value, again.pred_instances[name])

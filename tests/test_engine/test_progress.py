@@ -1,0 +1,102 @@
+"""What a run says of itself while it runs, and what its files say."""
+import json
+import random
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dive_mmdet.engine.interruption import with_resume
+from dive_mmdet.engine.metrics_so_far import metrics_so_far
+from dive_mmdet.engine.progress import Progress
+from dive_mmdet.engine.record_log import RecordLog
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools/analysis_tools'))
+
+
+class Logger(list):
+    info = list.append
+
+
+def test_lines_come_by_time_though_no_image_is_finished():
+    logger = Logger()
+    with Progress(logger, 10, 0.01, 'rank 0 of 1'):
+        while len(logger) < 3:
+            time.sleep(0.005)
+    assert logger[0] == 'rank 0 of 1: 0/10 images, eta unknown, 0.00 s and 0 evaluations an image'
+
+
+def test_a_line_says_how_far_and_how_fast():
+    progress = Progress(Logger(), 10, 1.0, 'rank 0 of 2')
+    progress.stored, progress.failed, progress.metric = 2, 1, 'AP 0.5'
+    progress.add(30, 1000)
+    progress.add(50, 3000)
+    assert progress.line() == ('rank 0 of 2: 5/10 images, 2 from the store, 1 failed, eta 0:03:20, '
+                               '40.00 s and 2000 evaluations an image, AP 0.5')
+    assert progress.scalars() == dict(images=5, failures=1, seconds_per_image=40, nfe_per_image=2000)
+
+
+@pytest.mark.parametrize('arguments, expected', [
+    ('test.py a b', 'test.py a b --cfg-options test_cfg.resume=True'),
+    ('test.py a --cfg-options x=1 --work-dir d', 'test.py a --cfg-options test_cfg.resume=True x=1 --work-dir d'),
+    ('test.py a --cfg-options x=1 test_cfg.resume=True', 'test.py a --cfg-options x=1 test_cfg.resume=True')])
+def test_the_command_that_goes_on(arguments, expected):
+    assert with_resume(arguments.split()) == expected.split()
+
+
+def detections(boxes, scores, labels):
+    return dict(found=dict(fields=dict(pred_instances=dict(instances={
+        name: dict(tensor=value) for name, value in dict(bboxes=boxes, scores=scores, labels=labels).items()}))))
+
+
+@pytest.fixture
+def truth(tmp_path):
+    """Ten images with one object each, of category 4 or 7."""
+    path = tmp_path / 'truth.json'
+    path.write_text(json.dumps(dict(
+        images=[dict(id=index, width=64, height=64) for index in range(10)],
+        annotations=[dict(id=index + 1, image_id=index, category_id=(4, 7)[index % 2], bbox=[5, 5, 20, 20], area=400,
+                          iscrowd=0) for index in range(10)],
+        categories=[dict(id=4, name='a'), dict(id=7, name='b')])))
+    return str(path)
+
+
+def test_ap_so_far_is_that_of_the_finished_images(truth):
+    right = {index: detections([[5, 5, 25, 25]], [0.9], [index % 2]) for index in range(4)}
+    assert metrics_so_far(right, [], truth, ['a', 'b']) == pytest.approx(dict(AP=1, AP_50=1))
+    # Of two objects a class one is found each: precision 1 up to recall 1/2, that is 51 of 101 points.
+    assert metrics_so_far({0: right[0], 1: right[1]}, [2, 3], truth, ['a', 'b'])['AP'] == pytest.approx(51 / 101)
+    assert metrics_so_far({0: detections([], [], [])}, [], truth, ['a', 'b']) == {}
+    assert metrics_so_far(right, [], None, ['a', 'b']) == {}
+
+
+def test_accuracy_so_far_counts_failures_as_wrong():
+    records = {name: dict(truth=[1], found=dict(fields=dict(pred_label=dict(tensor=[label]))))
+               for name, label in dict(x=1, y=1, z=0).items()}
+    assert metrics_so_far(records, ['w'], None, []) == dict(accuracy=50)
+
+
+def test_a_dead_run_is_watched_from_its_files(truth, tmp_path):
+    import watch_run
+
+    from dive_mmdet.engine.run_state import RunState
+    log = RecordLog(tmp_path / 'records', {})
+    log.begin(images=10, classes=['a', 'b'], annotations=truth, command='python test.py x')
+    rng = random.Random(0)
+    for index in range(4):
+        log.append(dict(image=index, seconds=10 + index, nfe=100, time=time.time(),
+                        **detections([[5, 5, 25, 25]], [rng.random()], [index % 2])))
+    log.append(dict(image=4, failure='no such file'))
+    log.close()
+    state = RunState(tmp_path)
+    assert state.alive and state.seconds_per_image == 11.5
+    lines = watch_run.report(state).splitlines()
+    assert lines[0].startswith('5/10 images, running (process ') and lines[0].endswith('1 rank), last sign 0 s ago')
+    assert lines[1] == '11.50 s and 100 evaluations an image, eta 0:00:58'
+    assert lines[2].endswith('(PARTIAL, 5 images)') and lines[3] == 'failed: image 4: no such file'
+    state.session['process'] = 2 ** 22 + 1  # beyond what the system gives
+    lines = watch_run.report(state).splitlines()
+    assert 'images, dead (' in lines[0] and lines[-1] == 'to go on: python test.py x'
+    with pytest.raises(FileNotFoundError, match='holds no records: give the --work-dir'):
+        RunState(tmp_path / 'nowhere')
