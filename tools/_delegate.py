@@ -1,12 +1,19 @@
-"""Runs the tools that ship inside the mmdet wheel."""
+"""Runs the tools that ship inside the wheels of mmdet and mmpretrain."""
 import runpy
+import sys
+from importlib import import_module
 from pathlib import Path
 
-import mmdet
+from mmengine.config import Config
 
 import dive_mmdet  # noqa: F401
 
 
-def run_mmdet_tool(name: str) -> None:
-    """Run `name` of mmdet's tools as the main program, with the arguments of this process."""
-    runpy.run_path(str(Path(mmdet.__file__).parent / '.mim' / 'tools' / name), run_name='__main__')
+def run_framework_tool(name: str) -> None:
+    """Run `name` of the framework in whose scope the config works as the main program, with this process's arguments.
+
+    Without a config mmdet's tool says what it wants.
+    """
+    config = next((text for text in sys.argv[1:] if text.endswith('.py') and Path(text).is_file()), None)
+    framework = Config.fromfile(config).get('default_scope', 'mmdet') if config else 'mmdet'
+    runpy.run_path(str(Path(import_module(framework).__file__).parent / '.mim' / 'tools' / name), run_name='__main__')

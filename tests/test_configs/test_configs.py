@@ -13,7 +13,7 @@ NEEDS_WEIGHTS = 'prior'
 
 
 def build(config: Config):
-    with DefaultScope.overwrite_default_scope('mmdet'):
+    with DefaultScope.overwrite_default_scope(config.default_scope):
         return MODELS.build(config.model)
 
 
