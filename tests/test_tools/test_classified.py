@@ -142,3 +142,45 @@ def test_records_are_what_the_model_says_and_are_made_once(classifier, tmp_path)
     assert [item['nfe'] for item in found] == [20.0] * 3 and len(lines) == 2
     again = classify_images(cfg, weights, tmp_path / 'out', [700, 0], show=lines.append)
     assert again == [found[2], found[0]] and len(lines) == 2
+
+
+def test_replayed_stages_are_those_of_the_adaptive_enumeration():
+    from tune_stages import replay
+
+    from dive_mmdet.inversion import AdaptiveEnumeration, Likelihood, Posterior
+    whole = generator()
+    for parameter in whole.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    latents = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    likelihood = Likelihood(whole, num_pairs=6)
+    errors = likelihood.errors(latents.repeat_interleave(20, 0),
+                               whole.embed(torch.arange(20)[:, None]).repeat(4, 1, 1)).view(4, 20, 6)
+    for pairs, keep in (((1, 4), (8, 2)), ((2,), (5,)), ((1, 2, 5), (9, 4, 1))):
+        answers, nfe = replay(errors, pairs, keep)
+        found = AdaptiveEnumeration(list(pairs), list(keep)).invert(Posterior(likelihood, latents))
+        assert torch.equal(answers, found.ids[:, 0]) and found.nfe.tolist() == [nfe] * 4
+
+
+def test_the_cheapest_stages_within_the_slack_are_chosen():
+    """One pair alone finds three of four images."""
+    from tune_stages import choose, losses
+    errors = torch.full((4, 12, 6), 2.0)
+    truth = torch.tensor([0, 1, 2, 3])
+    errors[torch.arange(4), truth] = 1.0
+    errors[3, 4:, 0] = 0.5  # eight classes are better on the first pair alone
+    best = choose(errors, truth, slack=0.5)[0]
+    assert (best['pairs'], best['keep'], best['nfe']) == ([1, 2], [10, 2], 12 + 10 + 2 * 4)  # the true one is ninth
+    worse = choose(errors, truth, slack=25.0)[0]
+    assert worse['pairs'] == [1] and worse['nfe'] == 12 + 2 * 5 and worse['accuracy_top1'] == 75
+    assert losses(errors, truth) == dict(images=4, exhaustive_top1=100.0, half_bank_differs=0.0)
+
+
+def test_another_search_and_other_images_are_asked_for_on_the_command_line():
+    from evaluate_classifier import configured
+    path = str(ROOT / 'configs/dive_cls/dive_digit-strings-1000.py')
+    changed, plain = configured(path, True, dict(gradient_pairs=7)), configured(path, False, {})
+    for hook in (changed.custom_hooks[0], changed.model.hooks[0]):
+        assert hook.inverter.gradient_pairs == 7 and hook.objective == plain.custom_hooks[0].objective
+    assert changed.test_dataloader.dataset.composer.split == 'train'
+    assert plain.test_dataloader.dataset.composer.split == 'val'
+    assert plain.custom_hooks == Config.fromfile(path).custom_hooks
