@@ -12,8 +12,16 @@ import dive_mmdet  # noqa: F401
 def run_framework_tool(name: str) -> None:
     """Run `name` of the framework in whose scope the config works as the main program, with this process's arguments.
 
-    Without a config mmdet's tool says what it wants.
+    Without a config mmdet's tool says what it wants. A config may name files that its user must bring, as
+    `required_files = {path: what to get}`.
+
+    Raises:
+        SystemExit: such a file is missing; the sentence says what to get and where it goes.
     """
     config = next((text for text in sys.argv[1:] if text.endswith('.py') and Path(text).is_file()), None)
-    framework = Config.fromfile(config).get('default_scope', 'mmdet') if config else 'mmdet'
+    settings = Config.fromfile(config) if config else {}
+    for path, what in settings.get('required_files', {}).items():
+        if not Path(path).exists():
+            sys.exit(f'{path} is missing: get {what}.')
+    framework = settings.get('default_scope', 'mmdet')
     runpy.run_path(str(Path(import_module(framework).__file__).parent / '.mim' / 'tools' / name), run_name='__main__')

@@ -1,8 +1,9 @@
 from .digit_scenes import DigitSceneComposer
 from .digit_strings import DigitStringComposer, DigitStringDataset, Mnist5kDataset
+from .imagenet_protocol import HalvingCenterCrop, ImageNetPerClass
 from .layout_coco import LayoutCocoDataset
 from .mnist_5k import load_digits, split_digits
 from .scene_dataset import DigitSceneDataset
 
-__all__ = ['DigitSceneComposer', 'DigitSceneDataset', 'DigitStringComposer', 'DigitStringDataset', 'LayoutCocoDataset',
-           'Mnist5kDataset', 'load_digits', 'split_digits']
+__all__ = ['DigitSceneComposer', 'DigitSceneDataset', 'DigitStringComposer', 'DigitStringDataset', 'HalvingCenterCrop',
+           'ImageNetPerClass', 'LayoutCocoDataset', 'Mnist5kDataset', 'load_digits', 'split_digits']
