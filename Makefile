@@ -9,7 +9,7 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test demo demo-classify train-demo
+.PHONY: help setup lint test demo demo-classify train-demo train-classify
 
 help:        ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,3 +37,6 @@ demo-classify: setup  ## set up if need be and classify with the shipped weights
 
 train-demo: setup  ## set up if need be and train the small models from nothing
 	'$(VENV)/bin/python' tools/train_demo.py
+
+train-classify: setup  ## set up if need be and train what demo-classify ships from nothing
+	'$(VENV)/bin/python' tools/train_classify.py
