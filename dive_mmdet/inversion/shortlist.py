@@ -35,29 +35,34 @@ class ShortlistInverter(AdaptiveEnumeration):
 
     a_k being what the generator expects of class k before it sees an image, and w what such a difference of x_0 weighs
     in the energy. The best classes that were not compared before are compared on the pairs of the first stage, and v
-    moves to the mean of the rows of all compared ones, weighed by exp(-E / temperature). Predictions choose what is
-    asked, energies what is answered.
+    moves to the mean of the rows of all compared ones, weighed by exp(-E / temperature). The first round may do without
+    a gradient and take the classes whose expected image is nearest. Predictions choose what is asked, energies what is
+    answered.
 
     Args:
         candidates: classes that each round compares: [24, 8] is two gradients and 32 classes.
         pairs, keep: stages of the compared classes, as in `AdaptiveEnumeration`.
+        first: what the first round goes by: `expected` images, which cost an image nothing, or a `gradient` at the mean
+            class row, where nothing is to be expected (a generator that predicts epsilon, or latents).
         gradient_pairs: first pairs of the bank that a gradient is taken on; it costs three evaluations a pair.
         curvature: 1 where the denoiser predicts x_0, is linear in the row and does not look at x_t; 0 is first order.
-        temperature: of the mean, in units of the compared classes' standard deviation.
+        temperature: of the mean, in units of the standard deviation of the compared energies.
 
     Raises:
-        ValueError: rounds that compare nothing, stages that do not narrow, or (when inverting) a bank or a vocabulary
+        ValueError: rounds that compare nothing or go by nothing, stages that do not narrow, or (when inverting) a bank or a vocabulary
             that they do not fit.
     """
 
-    def __init__(self, candidates: list[int], pairs: list[int], keep: list[int], gradient_pairs: int = 4,
-                 curvature: float = 0.5, temperature: float = 0.3):
+    def __init__(self, candidates: list[int], pairs: list[int], keep: list[int], first: str = 'expected',
+                 gradient_pairs: int = 2, curvature: float = 0.5, temperature: float = 0.3):
         super().__init__(pairs, keep)
+        if first not in ('expected', 'gradient'):
+            raise ValueError(f"Unknown first='{first}': use 'expected' or 'gradient'.")
         if min(candidates, default=0) < 1 or gradient_pairs < 1 or temperature <= 0:
             raise ValueError(f'Every round compares classes by a gradient, got candidates={list(candidates)}, '
                              f'gradient_pairs={gradient_pairs} and temperature={temperature}: give positive numbers.')
         self.candidates, self.gradient_pairs = list(candidates), gradient_pairs
-        self.curvature, self.temperature = curvature, temperature
+        self.first, self.curvature, self.temperature = first, curvature, temperature
         self.expected, self.shared_nfe = None, 0
 
     def _start(self, posterior: Posterior) -> Tensor:
@@ -69,8 +74,12 @@ class ShortlistInverter(AdaptiveEnumeration):
         image = expected.unknown.expand(count, -1)
         compared = torch.empty(count, 0, dtype=torch.long)
         for number in self.candidates:
-            predicted = self._predict(posterior, rows, v, expected.of_class, image).scatter(1, compared, float('inf'))
-            compared = torch.cat([compared, predicted.topk(number, dim=1, largest=False).indices], dim=1)
+            if self.first == 'expected' and not compared.shape[1]:
+                predicted = torch.cdist(posterior.latents.flatten(1), expected.of_class).cpu()
+            else:
+                predicted = self._predict(posterior, rows, v, expected.of_class, image)
+            best = predicted.scatter(1, compared, float('inf')).topk(number, dim=1, largest=False).indices
+            compared = torch.cat([compared, best], dim=1)
             energies = self._energies(posterior, compared, self.pairs[0] if self.pairs else posterior.num_pairs)
             spread = energies.std(dim=1, correction=0, keepdim=True).clamp(min=torch.finfo(energies.dtype).tiny)
             above = energies - energies.amin(dim=1, keepdim=True)

@@ -17,7 +17,7 @@ def test_where_the_denoiser_is_linear_every_prediction_is_the_energy(space):
     posterior = generator.posterior(images, space=space)
     weight = torch.tensor([0.5, 0.3, 0.2])
     v = (weight @ generator.table.weight[:3]).expand(len(images), -1)
-    inverter = ShortlistInverter([5], [], [], gradient_pairs=2, curvature=1.0)
+    inverter = ShortlistInverter([5], [], [], 'gradient', gradient_pairs=2, curvature=1.0)
     expected = inverter._expected_images(posterior)
     image = (weight @ expected.of_class[:3]).expand(len(images), -1)
     predicted = inverter._predict(posterior, generator.table.weight[:200], v, expected.of_class, image)
@@ -32,17 +32,27 @@ def test_where_the_denoiser_is_linear_every_prediction_is_the_energy(space):
 def test_one_gradient_and_one_candidate_find_the_nearest_pattern():
     generator = PatternGenerator()
     images = generator.images(CLASSES, spread=0.3)
-    inverter = ShortlistInverter([1], [], [], gradient_pairs=1, curvature=1.0)
+    inverter = ShortlistInverter([1], [], [], 'gradient', gradient_pairs=1, curvature=1.0)
     found = inverter.invert(generator.posterior(images))
     assert torch.equal(found.ids[:, 0], generator.distances(images).argmin(dim=1))
     assert found.nfe.tolist() == [3 + 6] * 6
+
+
+def test_expected_images_cost_an_image_nothing():
+    """One candidate, which is the nearest pattern: its energy is all that is paid for."""
+    generator = PatternGenerator(bend=1.5)
+    images = generator.images(CLASSES, spread=0.3)
+    inverter = ShortlistInverter([1], [], [])
+    found = inverter.invert(generator.posterior(images))
+    assert torch.equal(found.ids[:, 0], generator.distances(images).argmin(dim=1))
+    assert found.nfe.tolist() == [6] * 6 and inverter.shared_nfe == 201
 
 
 def test_rounds_and_stages_find_what_an_enumeration_finds_where_patterns_bend():
     generator = PatternGenerator(bend=1.5)
     images = generator.images(CLASSES, spread=0.1)
     every = ExhaustiveEnumeration().invert(generator.posterior(images))
-    inverter = ShortlistInverter([12, 6], [1, 3], [6, 2], gradient_pairs=2)
+    inverter = ShortlistInverter([12, 6], [1, 3], [6, 2], 'gradient', gradient_pairs=2)
     generator.evaluations = 0
     posterior = generator.posterior(images)
     found = inverter.invert(posterior)
@@ -74,22 +84,27 @@ def test_an_image_does_not_depend_on_its_batch():
 
 def test_other_weights_are_asked_anew():
     generator = PatternGenerator()
-    inverter = ShortlistInverter([1], [], [], gradient_pairs=1, curvature=1.0)
+    inverter = ShortlistInverter([1], [], [], 'gradient', gradient_pairs=1, curvature=1.0)
     inverter.invert(generator.posterior(generator.images(CLASSES)))
     generator.table.weight.data = generator.table.weight.data.flip(0)
     found = inverter.invert(generator.posterior(generator.images(CLASSES)))
     assert torch.equal(found.ids[:, 0], CLASSES)
 
 
-@pytest.mark.parametrize('arguments', [([], [], []), ([0], [], []), ([3], [], [], 0), ([3], [], [], 2, 1.0, 0.0)])
+@pytest.mark.parametrize('arguments', [([], [], []), ([0], [], []), ([3], [], [], 'gradient', 0), ([3], [], [], 'gradient', 2, 1.0, 0.0)])
 def test_rounds_that_compare_nothing_are_refused(arguments):
     with pytest.raises(ValueError, match='Every round compares classes by a gradient'):
         ShortlistInverter(*arguments)
 
 
+def test_an_unknown_first_round_is_refused():
+    with pytest.raises(ValueError, match="Unknown first='random': use 'expected' or 'gradient'"):
+        ShortlistInverter([3], [], [], 'random')
+
+
 def test_sizes_must_fit_each_other():
     generator = PatternGenerator()
-    for arguments in (([150, 60], [], []), ([4], [1], [5]), ([4], [], [], 7)):
+    for arguments in (([150, 60], [], []), ([4], [1], [5]), ([4], [], [], 'gradient', 7)):
         with pytest.raises(ValueError, match='do not fit each other'):
             ShortlistInverter(*arguments).invert(generator.posterior(generator.images(CLASSES)))
     layouts = PaintingGenerator()
