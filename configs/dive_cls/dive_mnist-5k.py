@@ -6,7 +6,11 @@ _base_ = ['../_base_/default_runtime_cls.py', '../_base_/datasets/mnist_5k.py', 
 objective = dict(num_pairs=50, low=300, high=1000, space='sample')
 inversion_hook = dict(
     type='dive_mmdet.InversionHook',
-    inverter=dict(type='dive_mmdet.ShortlistInverter', candidates=[3, 1], pairs=[1, 4], keep=[3, 2], gradient_pairs=2),
+    inverter=dict(
+        type='dive_mmdet.ShortlistInverter',
+        candidates=[5, 3],  # classes that are compared: by expected images, and by a gradient at the best of those
+        pairs=[2, 8], keep=[4, 2],  # how they are compared
+        gradient_pairs=2),
     objective=objective)
 # ---- rarely changed: the model ----
 custom_hooks = [inversion_hook]

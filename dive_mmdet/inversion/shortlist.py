@@ -49,8 +49,8 @@ class ShortlistInverter(AdaptiveEnumeration):
         temperature: of the mean, in units of the standard deviation of the compared energies.
 
     Raises:
-        ValueError: rounds that compare nothing or go by nothing, stages that do not narrow, or (when inverting) a bank or a vocabulary
-            that they do not fit.
+        ValueError: rounds that compare nothing or go by nothing, stages that do not narrow, or (when inverting) a bank
+            or a vocabulary that they do not fit.
     """
 
     def __init__(self, candidates: list[int], pairs: list[int], keep: list[int], first: str = 'expected',

@@ -91,7 +91,8 @@ def test_other_weights_are_asked_anew():
     assert torch.equal(found.ids[:, 0], CLASSES)
 
 
-@pytest.mark.parametrize('arguments', [([], [], []), ([0], [], []), ([3], [], [], 'gradient', 0), ([3], [], [], 'gradient', 2, 1.0, 0.0)])
+@pytest.mark.parametrize('arguments', [
+    ([], [], []), ([0], [], []), ([3], [], [], 'gradient', 0), ([3], [], [], 'gradient', 2, 1.0, 0.0)])
 def test_rounds_that_compare_nothing_are_refused(arguments):
     with pytest.raises(ValueError, match='Every round compares classes by a gradient'):
         ShortlistInverter(*arguments)
