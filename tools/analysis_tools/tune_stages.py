@@ -1,11 +1,12 @@
 """Stages of the adaptive enumeration with the fewest evaluations, chosen on training images; where accuracy is lost.
 
-    python tools/analysis_tools/tune_stages.py CONFIG CHECKPOINT [--images 60] [--slack 0.5] [--batch-size 4]
+    python tools/analysis_tools/tune_stages.py CONFIG CHECKPOINT [--images 60] [--slack 0.5] [--batch-size 4] \
+        [--cfg-options model.hooks.0.objective.low=0 model.hooks.0.objective.high=1000]
 
 CONFIG is a classifier's, and images are those of its `tuning_dataset`. The errors of all classes on the whole bank are
 computed once; all stages on a grid are then replayed on them. Prints JSON: what the exhaustive search reaches (the
-generator's share of the loss), how often halves of the bank agree with it (the bank's share), and the stages within
-SLACK points of it, the cheapest first.
+generator's share of the loss), how often halves of the bank disagree with it (the bank's share), what it reaches with
+other weightings and on parts of the bank's timesteps, and the stages within SLACK points of it, the cheapest first.
 """
 import argparse
 import itertools
@@ -13,14 +14,18 @@ import json
 from typing import Iterator
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.dataset import default_collate
 from mmengine.registry import DATASETS, DefaultScope
 from mmpretrain.apis import get_model
 from torch import Tensor
 
+from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
+from dive_mmdet.inversion import Likelihood
+
 PAIRS = (1, 2, 4, 8, 16)
 KEEP = (200, 100, 50, 20, 10, 5, 3, 2)
+RANGES = ((0, 1000), (0, 700), (200, 700), (200, 900), (300, 1000), (500, 1000))  # thousandths of the schedule
 
 
 def replay(errors: Tensor, pairs: tuple[int, ...], keep: tuple[int, ...]) -> tuple[Tensor, int]:
@@ -63,8 +68,20 @@ def losses(errors: Tensor, truth: Tensor) -> dict[str, float]:
                 half_bank_differs=100 * float(torch.stack([half != best for half in halves]).double().mean()))
 
 
-def all_errors(config: Config, checkpoint: str, images: int, batch_size: int) -> tuple[Tensor, Tensor]:
-    """Errors of all classes on all pairs, (N, C, P), and the true classes, (N,)."""
+def by_objective(errors: Tensor, truth: Tensor, likelihood: Likelihood) -> dict[str, float]:
+    """The exhaustive search's top-1 in percent for every weighting and range of t, as far as the bank covers it."""
+    schedule, t = likelihood.generator.schedule, likelihood.bank.timesteps
+    reached = {}
+    for space, (low, high) in itertools.product(PREDICTION_TYPES, RANGES):
+        inside = (t >= low * schedule.num_steps / 1000) & (t < high * schedule.num_steps / 1000)
+        weight = (schedule.error_weight(t, space) / likelihood.weight * inside).cpu()
+        best = (errors * weight).sum(dim=2).argmin(dim=1)
+        reached[f'{space} [{low}, {high})'] = 100 * float((best == truth).double().mean())
+    return reached
+
+
+def all_errors(config: Config, checkpoint: str, images: int, batch_size: int) -> tuple[Tensor, Tensor, Likelihood]:
+    """Errors of all classes on all pairs, (N, C, P), the true classes, (N,), and the objective."""
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         dataset = DATASETS.build(config.tuning_dataset)
     model = get_model(config, pretrained=checkpoint, device='cuda:0' if torch.cuda.is_available() else 'cpu')
@@ -77,7 +94,7 @@ def all_errors(config: Config, checkpoint: str, images: int, batch_size: int) ->
         found = model.likelihood.errors(latents, rows, model.batch_size)
         errors.append(found.view(len(part), len(classes), -1).cpu())
         print(f'{len(truth)}/{images} images', flush=True)
-    return torch.cat(errors), torch.tensor(truth)
+    return torch.cat(errors), torch.tensor(truth), model.likelihood
 
 
 def main() -> None:
@@ -87,9 +104,13 @@ def main() -> None:
     parser.add_argument('--images', type=int, default=60)
     parser.add_argument('--slack', type=float, default=0.5)
     parser.add_argument('--batch-size', type=int, default=4)
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='KEY=VALUE of the config')
     args = parser.parse_args()
-    errors, truth = all_errors(Config.fromfile(args.config), args.checkpoint, args.images, args.batch_size)
-    print(json.dumps(dict(losses(errors, truth), stages=choose(errors, truth, args.slack)[:5]), indent=2))
+    config = Config.fromfile(args.config)
+    config.merge_from_dict(args.cfg_options)
+    errors, truth, likelihood = all_errors(config, args.checkpoint, args.images, args.batch_size)
+    print(json.dumps(dict(losses(errors, truth), top1_by_objective=by_objective(errors, truth, likelihood),
+                          stages=choose(errors, truth, args.slack)[:5]), indent=2))
 
 
 if __name__ == '__main__':
