@@ -26,7 +26,7 @@ inversion_hook = dict(
 custom_hooks = [inversion_hook]
 model = dict(
     type='DIVEClassifier', _scope_='dive_mmdet',
-    data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, to_rgb=True),
+    data_preprocessor=dict(type='dive_mmdet.GreyOrColourPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, to_rgb=True),
     backbone=dict(
         type='dive_mmdet.ClassGenerator', num_classes=1000, row_dim=1152,
         first_stage=dict(type='dive_mmdet.KLFirstStage', pretrained=first_stage, scale_factor=0.18215),

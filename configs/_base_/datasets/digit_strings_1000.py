@@ -18,7 +18,7 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(type='Accuracy', topk=(1, 5))
 test_evaluator = val_evaluator
-preprocessor = dict(type='mmpretrain.ClsDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3)
+preprocessor = dict(type='dive_mmdet.GreyOrColourPreprocessor', mean=[127.5] * 3, std=[127.5] * 3)
 # Images of training digits on which the settings of a search are chosen.
 tuning_dataset = dict(type='dive_mmdet.DigitStringDataset', num_images=1000, pipeline=pack,
                       composer=dict(split='train', seed=1, num_digits=3, side=side))
