@@ -9,10 +9,10 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test demo train-demo
+.PHONY: help setup lint test demo demo-classify train-demo train-classify
 
 help:        ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:       ## pinned packages, mmcv and this project in .venv: minutes the first time, then a second
 	@'$(PYTHON)' -c '' 2>/dev/null || \
@@ -32,5 +32,11 @@ test: setup  ## set up if need be, ruff, all tests; PYTEST_ARGS='-k layout' pick
 demo: setup  ## set up if need be and detect with the shipped weights
 	'$(VENV)/bin/python' tools/demo.py
 
+demo-classify: setup  ## set up if need be and classify with the shipped weights, 10 and 1,000 classes
+	'$(VENV)/bin/python' tools/demo_classify.py
+
 train-demo: setup  ## set up if need be and train the small models from nothing
 	'$(VENV)/bin/python' tools/train_demo.py
+
+train-classify: setup  ## set up if need be and train what demo-classify ships from nothing
+	'$(VENV)/bin/python' tools/train_classify.py

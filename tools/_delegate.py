@@ -1,17 +1,32 @@
-"""Runs the tools that ship inside the mmdet wheel."""
+"""Runs the tools that ship inside the wheels of mmdet and mmpretrain."""
 import os
 import runpy
+import sys
+from importlib import import_module
 from pathlib import Path
 
-import mmdet
 import torch
+from mmengine.config import Config
 
 from dive_mmdet.diffusion.untrusted import guard_loading
 
 
-def run_mmdet_tool(name: str) -> None:
-    """Run `name` of mmdet's tools as the main program, with the arguments of this process."""
+def run_framework_tool(name: str) -> None:
+    """Run `name` of the framework in whose scope the config works as the main program, with this process's arguments.
+
+    Without a config mmdet's tool says what it wants. A config may name files that its user must bring, as
+    `required_files = {path: what to get}`.
+
+    Raises:
+        SystemExit: such a file is missing; the sentence says what to get and where it goes.
+    """
+    config = next((text for text in sys.argv[1:] if text.endswith('.py') and Path(text).is_file()), None)
+    settings = Config.fromfile(config) if config else {}
+    for path, what in settings.get('required_files', {}).items():
+        if not Path(path).exists():
+            sys.exit(f'{path} is missing: get {what}.')
     guard_loading()
     if 'RANK' in os.environ and not torch.cuda.is_available():
         torch.distributed.init_process_group('gloo')  # mmengine's launcher would ask for a GPU
-    runpy.run_path(str(Path(mmdet.__file__).parent / '.mim' / 'tools' / name), run_name='__main__')
+    framework = settings.get('default_scope', 'mmdet')
+    runpy.run_path(str(Path(import_module(framework).__file__).parent / '.mim' / 'tools' / name), run_name='__main__')

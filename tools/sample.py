@@ -1,9 +1,10 @@
-"""Draw images from layouts with DDIM, to see what a generator knows.
+"""Draw images from layouts or classes with DDIM, to see what a generator knows.
 
     python tools/sample.py CONFIG CHECKPOINT [--layout "LABEL: X0 Y0 X1 Y1; ..."] [--count 8] [--steps 50] [--seed 0]
+    python tools/sample.py CONFIG CHECKPOINT [--classes "LABEL LABEL ..."] [--count 8] [--steps 50] [--seed 0]
 
-Boxes are in pixels of the generator's image. Without --layout, random layouts of the training data are drawn. Writes
-one picture with the layouts above the images.
+Boxes are in pixels of the generator's image. Without --layout or --classes, conditions of random training data are
+drawn. Writes one picture with the conditions above the images.
 """
 import argparse
 import sys
@@ -17,6 +18,8 @@ from mmengine.runner import load_checkpoint
 from PIL import Image, ImageDraw
 
 from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint, guard_loading
+
+SCALE = 3  # of an image's pixel in the picture
 
 
 def parse_layout(text: str, size: int, classes: tuple[str, ...]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -40,8 +43,20 @@ def parse_layout(text: str, size: int, classes: tuple[str, ...]) -> tuple[torch.
     return torch.tensor(boxes).reshape(-1, 4), torch.tensor(labels, dtype=torch.long)
 
 
+def parse_classes(text: str, classes: tuple[str, ...]) -> torch.Tensor:
+    """Ids (N, 1) of classes given by name.
+
+    Raises:
+        ValueError: there is no such class.
+    """
+    unknown = [name for name in text.split() if name not in classes]
+    if unknown or not text.split():
+        raise ValueError(f"Class '{' '.join(unknown)}' is none of {', '.join(classes[:3])}, ..., {classes[-1]}.")
+    return torch.tensor([[classes.index(name)] for name in text.split()])
+
+
 def sample(generator, ids: torch.Tensor, steps: int, rng: torch.Generator) -> torch.Tensor:
-    """DDIM samples, layouts (N, L) -> images (N, 3, H, W) in about [-1, 1]."""
+    """DDIM samples, conditions (N, L) -> images (N, 3, H, W) in about [-1, 1]."""
     schedule = generator.schedule
     scheduler = DDIMScheduler(num_train_timesteps=schedule.num_steps, beta_schedule=schedule.schedule,
                               beta_start=schedule.beta_start, beta_end=schedule.beta_end, clip_sample=False,
@@ -56,22 +71,56 @@ def sample(generator, ids: torch.Tensor, steps: int, rng: torch.Generator) -> to
         return generator.first_stage.decode(x)
 
 
-def picture(images: torch.Tensor, ids: torch.Tensor, tokenizer, classes: tuple[str, ...],
-            scale: int = 3) -> Image.Image:
-    """Layouts above images."""
-    size = images.shape[-1] * scale
-    sheet = Image.new('RGB', (len(images) * (size + 4), 2 * size + 4), 'white')
+def layout_panel(row: torch.Tensor, tokenizer, size: tuple[int, int], classes: tuple[str, ...]) -> Image.Image:
+    """A layout's boxes and names, (width, height) in pixels."""
+    panel = Image.new('RGB', size, 'black')
+    draw, layout = ImageDraw.Draw(panel), tokenizer.decode(row)
+    for box, label in zip((layout.boxes * (size[0] - 1)).tolist(), layout.labels.tolist()):
+        draw.rectangle(box, outline='yellow')
+        draw.text((box[0] + 3, box[1] + 1), classes[label], fill='white')
+    return panel
+
+
+def class_panel(row: torch.Tensor, size: tuple[int, int], classes: tuple[str, ...]) -> Image.Image:
+    """A class's name, (width, height) in pixels."""
+    panel = Image.new('RGB', size, 'black')
+    ImageDraw.Draw(panel).text((size[0] // 2, size[1] // 2), classes[int(row)], fill='white', anchor='mm')
+    return panel
+
+
+def picture(images: torch.Tensor, panels: list[Image.Image]) -> Image.Image:
+    """Conditions above images."""
+    width, height = panels[0].size
+    sheet = Image.new('RGB', (len(images) * (width + 4), 2 * height + 4), 'white')
     pixels = ((images.clamp(-1, 1) + 1) * 127.5).byte().permute(0, 2, 3, 1).numpy()
-    for column, (image, row) in enumerate(zip(pixels, ids)):
-        left = column * (size + 4)
-        sheet.paste(Image.fromarray(image).resize((size, size), Image.NEAREST), (left, size + 4))
-        panel = Image.new('RGB', (size, size), 'black')
-        draw, layout = ImageDraw.Draw(panel), tokenizer.decode(row)
-        for box, label in zip((layout.boxes * (size - 1)).tolist(), layout.labels.tolist()):
-            draw.rectangle(box, outline='yellow')
-            draw.text((box[0] + 3, box[1] + 1), classes[label], fill='white')
+    for column, (image, panel) in enumerate(zip(pixels, panels)):
+        left = column * (width + 4)
+        sheet.paste(Image.fromarray(image).resize((width, height), Image.NEAREST), (left, height + 4))
         sheet.paste(panel, (left, 0))
     return sheet
+
+
+def conditions(generator, config: Config, args: argparse.Namespace) -> tuple[torch.Tensor, tuple[str, ...]]:
+    """Ids (N, L) of the conditions that were asked for, or of random training data, and the names of all classes.
+
+    Raises:
+        ValueError: what was asked for cannot be read, or is not what this generator takes.
+    """
+    layouts = generator.vocabulary.has_objects
+    wrong, right = ('classes', 'layout') if layouts else ('layout', 'classes')
+    if getattr(args, wrong) is not None:
+        raise ValueError(f'This generator draws {"layouts" if layouts else "classes"}: give --{right}, not --{wrong}.')
+    if layouts and args.layout is not None:
+        boxes, labels = parse_layout(args.layout, config.image_size, tuple(config.classes))
+        return generator.tokenizer.encode(boxes, labels).repeat(args.count, 1), tuple(config.classes)
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    names = tuple(dataset.metainfo['classes'])
+    if layouts:
+        from dive_mmdet.detectors.ground_truth import true_layouts
+        return true_layouts([dataset[index]['data_samples'] for index in range(args.count)], generator.tokenizer), names
+    if args.classes is not None:
+        return parse_classes(args.classes, names), names
+    return torch.tensor([[dataset.get_data_info(index)['gt_label']] for index in range(args.count)]), names
 
 
 def main() -> None:
@@ -79,6 +128,7 @@ def main() -> None:
     parser.add_argument('config')
     parser.add_argument('checkpoint')
     parser.add_argument('--layout', default=None)
+    parser.add_argument('--classes', default=None)
     parser.add_argument('--count', type=int, default=8)
     parser.add_argument('--steps', type=int, default=50)
     parser.add_argument('--seed', type=int, default=0)
@@ -88,26 +138,20 @@ def main() -> None:
         sys.exit(f'No checkpoint at {args.checkpoint}.')
     config = Config.fromfile(args.config)
     guard_loading()
-    with DefaultScope.overwrite_default_scope('mmdet'):
+    with DefaultScope.overwrite_default_scope(config.default_scope):
         model = MODELS.build(config.model)
         try:
             load_checkpoint(model, args.checkpoint, map_location='cpu')
-        except UnreadableCheckpoint as error:
+            generator = model.backbone.eval()
+            ids, names = conditions(generator, config, args)
+        except (UnreadableCheckpoint, ValueError) as error:
             sys.exit(str(error))
-        generator, classes = model.backbone.eval(), tuple(config.classes)
-        if args.layout is None:
-            dataset = DATASETS.build(config.train_dataloader.dataset)
-            from dive_mmdet.detectors.ground_truth import true_layouts
-            ids = true_layouts([dataset[index]['data_samples'] for index in range(args.count)], generator.tokenizer)
-        else:
-            try:
-                boxes, labels = parse_layout(args.layout, config.image_size, classes)
-                ids = generator.tokenizer.encode(boxes, labels).repeat(args.count, 1)
-            except ValueError as error:
-                sys.exit(str(error))
     images = sample(generator, ids, args.steps, torch.Generator().manual_seed(args.seed))
+    size = (SCALE * images.shape[3], SCALE * images.shape[2])
+    panels = [layout_panel(row, generator.tokenizer, size, names) if generator.vocabulary.has_objects
+              else class_panel(row, size, names) for row in ids]
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    picture(images, ids, generator.tokenizer, classes).save(args.out)
+    picture(images, panels).save(args.out)
     print(args.out)
 
 

@@ -1,4 +1,4 @@
-"""Test a detector: mmdet's own test.py with this package imported.
+"""Test a detector or a classifier: the test.py of mmdet or mmpretrain, as the config asks, with this package imported.
 
     python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--resume] [--cfg-options KEY=VALUE ...]
 
@@ -7,7 +7,7 @@ With --resume the images that an earlier test stored in the same --work-dir are 
 """
 import sys
 
-from _delegate import run_mmdet_tool
+from _delegate import run_framework_tool
 
 from dive_mmdet.engine.interruption import with_resume
 
@@ -15,4 +15,4 @@ if __name__ == '__main__':
     if '--resume' in sys.argv:
         sys.argv.remove('--resume')
         sys.argv = with_resume(sys.argv)
-    run_mmdet_tool('test.py')
+    run_framework_tool('test.py')

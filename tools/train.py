@@ -1,8 +1,8 @@
-"""Train a generator, a prior or a detector: mmdet's own train.py with this package imported.
+"""Train a generator, a prior, a detector or a classifier: the train.py of mmdet or mmpretrain, as the config asks.
 
     python tools/train.py CONFIG [--work-dir DIR] [--resume] [--cfg-options KEY=VALUE ...]
 """
-from _delegate import run_mmdet_tool
+from _delegate import run_framework_tool
 
 if __name__ == '__main__':
-    run_mmdet_tool('train.py')
+    run_framework_tool('train.py')

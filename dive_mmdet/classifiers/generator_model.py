@@ -50,9 +50,9 @@ class ClassGeneratorModel(BaseModel):
         return data_samples
 
     def listening_energies(self, latents: Tensor, ids: Tensor, seeds: list[int]) -> list[dict[str, float]]:
-        """Energies of the true class, of the null class and of another one drawn by the image's seed."""
+        """Energies of the true class, of an unknown class and of another one drawn by the image's seed."""
         vocabulary = self.backbone.vocabulary
-        candidates = dict(true=ids, empty=torch.full_like(ids, vocabulary.none))
+        candidates = dict(true=ids, empty=torch.full_like(ids, self.backbone.unknown))
         if vocabulary.num_classes > 1:
             steps = [int(torch.randint(1, vocabulary.num_classes, (), generator=torch.Generator().manual_seed(seed)))
                      for seed in map(int, seeds)]

@@ -61,7 +61,14 @@ class KLFirstStage(nn.Module):
         self.autoencoder = load_autoencoder(self.network, model, pretrained)
 
     def encode(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [-1, 1] -> (B, c, H / f, W / f)."""
+        """(B, 3, H, W) in [-1, 1] -> (B, c, H / f, W / f).
+
+        Raises:
+            ValueError: another number of channels.
+        """
+        if images.shape[1] != self.autoencoder.config.in_channels:
+            raise ValueError(f'Images must have {self.autoencoder.config.in_channels} channels, not '
+                             f'{images.shape[1]}.')
         return self.autoencoder.encode(images).latent_dist.mean * self.scale_factor
 
     def decode(self, latents: Tensor) -> Tensor:

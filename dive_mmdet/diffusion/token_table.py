@@ -69,12 +69,12 @@ class TokenTable(nn.Module):
 class ClassTable(nn.Module):
     """The rows of classes, the last one the null class's, (C + 1, D).
 
-    They start as published (facebookresearch/DiT, `models.py`), normal with standard deviation 0.02.
+    They start normal; a standard deviation of 0.02 is published (facebookresearch/DiT, `models.py`).
     """
 
-    def __init__(self, num_classes: int, dim: int):
+    def __init__(self, num_classes: int, dim: int, std: float = 0.02):
         super().__init__()
-        self.weight = nn.Parameter(0.02 * torch.randn(num_classes + 1, dim))
+        self.weight = nn.Parameter(std * torch.randn(num_classes + 1, dim))
 
     def forward(self, ids: Tensor) -> Tensor:
         """(...) ids -> (..., D) rows."""

@@ -46,5 +46,6 @@ class InversionHook(Hook):
         classes = dataloader.dataset.metainfo.get('classes')
         count = unwrapped(runner.model).backbone.vocabulary.num_labels
         if classes is not None and len(classes) != count:
-            raise ValueError(f'The data set has {len(classes)} classes ({", ".join(classes)}) and the vocabulary '
+            names = ', '.join([*classes[:3], '...'] if len(classes) > 20 else classes)
+            raise ValueError(f'The data set has {len(classes)} classes ({names}) and the vocabulary '
                              f'{count}: test on the classes that the generator was trained on.')

@@ -39,7 +39,7 @@ class AdaptiveEnumeration:
         """The class of the lowest energy of each of N images."""
         self._require_fit(posterior)
         trace, images = Trace(posterior), torch.arange(len(posterior))
-        alive = posterior.vocabulary.class_ids.repeat(len(images), 1)                  # (N, M)
+        alive = self._start(posterior)
         dropped = []
         for count, keep in [*zip(self.pairs, self.keep), (posterior.num_pairs, None)]:
             energies, order = self._energies(posterior, alive, count).sort(dim=1, stable=True)
@@ -57,6 +57,10 @@ class AdaptiveEnumeration:
             worst = above[:, -1:] if above.shape[1] else worst
         return Inversion(ids=alive[:, :1], energy=energies[:, 0], nfe=posterior.nfe.clone(), trace=trace.courses,
                          class_energy=by_class)
+
+    def _start(self, posterior: Posterior) -> Tensor:
+        """(N, M): the classes that the first stage compares."""
+        return posterior.vocabulary.class_ids.repeat(len(posterior), 1)
 
     def _require_fit(self, posterior: Posterior) -> None:
         if posterior.vocabulary.has_objects:

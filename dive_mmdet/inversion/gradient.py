@@ -8,6 +8,7 @@ from dive_mmdet.structures import Inversion
 from .evidence import conclude
 from .posterior import Posterior
 from .space import ConditionSpace
+from .stopping import Stopping
 from .trace import Trace
 
 
@@ -26,15 +27,27 @@ class GradientInverter:
         lr, weight_decay: of AdamW (1e-2, 0.01).
         starts: random starts an image; the one with the lowest monitor wins.
         seed: of starts and shuffles, the same for all images.
+        candidates: classes that are monitored besides the projected one, where a condition is a class: those that the
+            gradients of the loop promise most, to first order. v moves to one that is better than the projected one
+            (published: 0).
+        patience: an image is finished when as many loops have met no condition that was not met before (published:
+            never, None).
+        max_nfe: evaluations an image may cost; no loop begins that could exceed it (published: None).
+
+    Raises (when inverting):
+        ValueError: a budget smaller than one loop, or candidates among layouts or more than there are classes.
     """
 
     def __init__(self, distance: str = 'l2', loops: int = 20, pairs_per_step: int = 25, lr: float = 1e-2,
-                 weight_decay: float = 0.01, starts: int = 1, seed: int = 0):
+                 weight_decay: float = 0.01, starts: int = 1, seed: int = 0, candidates: int = 0,
+                 patience: int | None = None, max_nfe: int | None = None):
         self.distance, self.loops, self.pairs_per_step = distance, loops, pairs_per_step
         self.lr, self.weight_decay, self.starts, self.seed = lr, weight_decay, starts, seed
+        self.candidates, self.patience, self.max_nfe = candidates, patience, max_nfe
 
     def invert(self, posterior: Posterior) -> Inversion:
         """Invert N images from `starts` random conditions each."""
+        self._require_fit(posterior)
         trace = Trace(posterior)
         space = self._space(posterior)
         generator = torch.Generator().manual_seed(self.seed)
@@ -51,6 +64,13 @@ class GradientInverter:
         better = posterior.energy(images, found) < posterior.energy(images, ids)
         return torch.where(better[:, None], found, ids)
 
+    def _require_fit(self, posterior: Posterior) -> None:
+        if self.candidates and posterior.vocabulary.has_objects:
+            raise ValueError('Candidates are classes, and these conditions are layouts: set candidates=0.')
+        if self.candidates > posterior.vocabulary.num_classes:
+            raise ValueError(f'There are {posterior.vocabulary.num_classes} classes and not the {self.candidates} '
+                             'candidates of every loop: lower `candidates`.')
+
     def _space(self, posterior: Posterior) -> ConditionSpace:
         return ConditionSpace(posterior.vocabulary, posterior.generator.table.weight, self.distance)
 
@@ -59,23 +79,36 @@ class GradientInverter:
         """Best ids (N, L) from start vectors (N x starts, L, D)."""
         count = len(v) // len(posterior)
         images = torch.arange(len(posterior)).repeat_interleave(count)
+        stopping = Stopping(posterior, images, count * (4 + self.candidates) * posterior.num_pairs,
+                            posterior.num_pairs if self.distance == 'continuous' else 0, self.patience, self.max_nfe)
         best_energy = torch.full((len(v),), float('inf'))
         best_ids = space.nearest(v).cpu()
         order = torch.arange(posterior.num_pairs)
         v = torch.nn.Parameter(v.detach().clone())
         optimizer = torch.optim.AdamW([v], lr=self.lr, weight_decay=self.weight_decay)
         for _ in range(self.loops):
+            going = stopping.going()
+            if not len(going):
+                break
             order = order[torch.randperm(len(order), generator=generator)]
+            promise = 0.0
             for pairs in order.split(self.pairs_per_step):
-                optimizer.zero_grad()
-                v.grad = self._gradient(posterior, space, v.detach(), images, pairs)
+                here = v.detach()[going]
+                gradient = self._gradient(posterior, space, here, images[going], pairs)
+                if self.candidates:
+                    promise += len(pairs) * self._promise(space, gradient, here)
+                v.grad = torch.zeros_like(v)
+                v.grad[going] = gradient
                 optimizer.step()
-            monitor, ids = self._monitor(posterior, space, v.detach(), images)
-            better = monitor < best_energy
-            best_energy = torch.where(better, monitor, best_energy)
-            best_ids[better] = ids[better]
+            monitor, ids = self._monitor(posterior, space, v.detach()[going], images[going])
+            if self.candidates:
+                monitor, ids = self._jump(posterior, space, v, going, promise, monitor, ids)
+            stopping.note(going, ids)
+            better = monitor < best_energy[going]
+            best_energy[going[better]], best_ids[going[better]] = monitor[better], ids[better]
             leader = best_energy.view(-1, count).argmin(dim=1) + torch.arange(len(posterior)) * count
-            trace.add(images[leader], best_ids[leader], best_energy[leader])
+            moved = leader[images[going].unique()]
+            trace.add(images[moved], best_ids[moved], best_energy[moved])
         return best_ids[leader]
 
     def _gradient(self, posterior: Posterior, space: ConditionSpace, v: Tensor, images: Tensor,
@@ -88,3 +121,21 @@ class GradientInverter:
         if self.distance != 'continuous':
             return posterior.energy(images, ids), ids
         return posterior.continuous_energy(images, v), ids
+
+    def _promise(self, space: ConditionSpace, gradient: Tensor, v: Tensor) -> Tensor:
+        """What each class would change, to first order: gradient x (its row - the row here), (B, C) on the CPU."""
+        here = space.project(v)[1]
+        rows = space.table[space.vocabulary.class_ids.to(space.table.device)]
+        return (gradient[:, 0] @ rows.T - (gradient * here).sum(dim=(1, 2))[:, None]).cpu()
+
+    def _jump(self, posterior: Posterior, space: ConditionSpace, v: Tensor, going: Tensor, promise: Tensor,
+              monitor: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Monitor and ids (B'), (B', 1) after the best promises were looked at; v moves where one is better."""
+        classes = promise.topk(self.candidates, dim=1, largest=False).indices         # (B', M)
+        images = going // (len(v) // len(posterior))
+        energies = posterior.energy(images.repeat_interleave(self.candidates), classes.flatten()[:, None])
+        energy, first = energies.view(classes.shape).min(dim=1)
+        better = energy < monitor
+        found = classes.gather(1, first[:, None])
+        v.data[going[better]] = space.table[found[better].to(space.table.device)]
+        return torch.where(better, energy, monitor), torch.where(better[:, None], found, ids)

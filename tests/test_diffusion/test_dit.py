@@ -86,3 +86,22 @@ def test_patches_come_back_in_their_places():
 def test_sizes_that_do_not_divide_are_refused():
     with pytest.raises(ValueError, match='Patches of 3 must divide'):
         DiT(8, 4, 3, 48, 2, 3)
+
+
+def test_a_row_added_to_the_patches_is_a_shift_of_their_positions(network, settings, weights, recorded):
+    """The published network with the positions of one class moved by hand."""
+    with_rows = DiT(settings['input_size'], settings['in_channels'], settings['patch_size'], settings['hidden_size'],
+                    settings['depth'], settings['num_heads'], settings['mlp_ratio'], settings['learn_sigma'],
+                    row_to_patches=True)
+    with_rows.load_state_dict(network.state_dict(), strict=False)
+    rows = weights['y_embedder.embedding_table.weight'][[3, 7]]
+    x, t = recorded['x'][:2], recorded['t'][:2]
+    together = with_rows(x, t, rows)
+    for index, row in enumerate(rows):
+        moved = build(settings)
+        moved.load_state_dict(network.state_dict())
+        patches = with_rows.row_embedder.weight @ row + with_rows.row_embedder.bias
+        moved.pos_embed.data += patches.view(1, -1, settings['hidden_size'])
+        one = slice(index, index + 1)
+        torch.testing.assert_close(together[one], moved(x[one], t[one], row[None]), **TOLERANCE)
+    assert (together - network(x, t, rows)).abs().max() > 1e-2

@@ -66,3 +66,13 @@ def test_an_unknown_precision_is_refused_before_anything_runs(generator):
     for build in (lambda: Likelihood(generator, precision='half'), lambda: GeneratorModel(BACKBONE, precision='half')):
         with pytest.raises(ValueError, match="Unknown precision 'half': use one of float32, tf32, bfloat16"):
             build()
+
+
+def test_tf32_is_on_inside_and_as_it_was_outside():
+    backends = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [backend.allow_tf32 for backend in backends]
+    with mixed_precision(CPU, 'tf32'):
+        assert all(backend.allow_tf32 for backend in backends)
+        a, b = torch.full((1, 1), 1 + 2 ** -14), torch.ones(1, 1)
+        assert float(a @ b) == 1 + 2 ** -14  # a CPU has no such products
+    assert [backend.allow_tf32 for backend in backends] == before

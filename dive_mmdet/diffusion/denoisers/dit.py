@@ -25,13 +25,16 @@ class DiT(nn.Module):
         num_layers, num_heads: of the transformer.
         mlp_ratio: hidden width of a block's layers over D.
         learn_sigma: the network also gives c channels of variance, which are computed and dropped.
+        row_to_patches: a linear layer also adds the row to every patch, to each in its own way (not published). What a
+            class looks like at pure noise is then a linear map of its row, which is learned from few images a class.
 
     Raises:
         ValueError: sizes that do not divide.
     """
 
     def __init__(self, sample_size: int | tuple[int, int], channels: int, patch_size: int, width: int,
-                 num_layers: int, num_heads: int, mlp_ratio: float = 4.0, learn_sigma: bool = False):
+                 num_layers: int, num_heads: int, mlp_ratio: float = 4.0, learn_sigma: bool = False,
+                 row_to_patches: bool = False):
         super().__init__()
         size = (sample_size, sample_size) if isinstance(sample_size, int) else tuple(sample_size)
         if any(side % patch_size for side in size) or width % num_heads or width % 4:
@@ -41,6 +44,7 @@ class DiT(nn.Module):
         self.out_channels = channels * (2 if learn_sigma else 1)
         self.x_embedder = PatchEmbed(size, patch_size, channels, width)
         self.t_embedder = TimestepEmbedder(width)
+        self.row_embedder = nn.Linear(width, self.x_embedder.num_patches * width) if row_to_patches else None
         self.pos_embed = nn.Parameter(patch_positions(self.x_embedder.grid_size, width), requires_grad=False)
         self.blocks = nn.ModuleList(DiTBlock(width, num_heads, mlp_ratio) for _ in range(num_layers))
         self.final_layer = FinalLayer(width, patch_size ** 2 * self.out_channels)
@@ -53,6 +57,8 @@ class DiT(nn.Module):
     def predict_all(self, x_t: Tensor, t: Tensor, row: Tensor) -> Tensor:
         """With the channels of variance, (B, c, h, w), (B,), (B, D) -> (B, c or 2 c, h, w)."""
         tokens = self.x_embedder(x_t) + self.pos_embed                                # (B, T, D)
+        if self.row_embedder is not None:
+            tokens = tokens + self.row_embedder(row).view_as(tokens)
         condition = self.t_embedder(t) + row                                          # (B, D)
         for block in self.blocks:
             tokens = block(tokens, condition)

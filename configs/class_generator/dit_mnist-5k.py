@@ -1,0 +1,20 @@
+# p(image | digit) of MNIST-5k: `python tools/train.py` with this file; at most 30 minutes on two CPU cores.
+_base_ = ['../_base_/default_runtime_cls.py', '../_base_/datasets/mnist_5k.py', '../_base_/models/dit_mnist-5k.py',
+          '../_base_/schedules/generator.py']
+
+model = dict(
+    type='ClassGeneratorModel', _scope_='dive_mmdet',
+    data_preprocessor={{_base_.preprocessor}},
+    backbone=dict(_base_.generator, compile=True),  # by the C++ compiler, within two minutes; less time a step
+    precision='bfloat16',  # faster where the CPU has AVX512-BF16; 'float32' where it has not
+    listening=dict(num_pairs=4, low=400, high=1000, space='sample'))
+
+max_iters = 14000
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=2000)
+val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric')
+test_evaluator = val_evaluator
+
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=300),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=300, end=max_iters, eta_min=1e-5),
+]

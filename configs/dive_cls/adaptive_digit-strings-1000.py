@@ -1,0 +1,9 @@
+# Diffusion Classifier on the 1,000 digit strings in stages: fewer and fewer classes on more and more pairs.
+_base_ = ['./dive_digit-strings-1000.py']
+
+inversion_hook = dict(
+    type='dive_mmdet.InversionHook',
+    inverter=dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[1, 4, 12], keep=[50, 10, 2]),
+    objective={{_base_.objective}})
+custom_hooks = [inversion_hook]
+model = dict(hooks=custom_hooks)

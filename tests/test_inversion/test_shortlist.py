@@ -1,0 +1,113 @@
+"""What a gradient predicts of all classes against their energies, and what is found against an enumeration."""
+import pytest
+import torch
+from painting import PaintingGenerator
+from patterns import PatternGenerator
+
+from dive_mmdet.inversion import ExhaustiveEnumeration, ShortlistInverter
+
+CLASSES = torch.tensor([3, 77, 150, 12, 199, 64])
+
+
+@pytest.mark.parametrize('space', ['sample', 'epsilon', 'v_prediction'])
+def test_where_the_denoiser_is_linear_every_prediction_is_the_energy(space):
+    """E(k) - E(v) at the pairs of the gradient, v being no row of the table."""
+    generator = PatternGenerator()
+    images = generator.images(CLASSES, spread=0.3)
+    posterior = generator.posterior(images, space=space)
+    weight = torch.tensor([0.5, 0.3, 0.2])
+    v = (weight @ generator.table.weight[:3]).expand(len(images), -1)
+    inverter = ShortlistInverter([5], [], [], 'gradient', gradient_pairs=2, curvature=1.0)
+    expected = inverter._expected_images(posterior)
+    image = (weight @ expected.of_class[:3]).expand(len(images), -1)
+    predicted = inverter._predict(posterior, generator.table.weight[:200], v, expected.of_class, image)
+    pairs = torch.arange(2)
+    t = posterior.likelihood.bank.timesteps[pairs]
+    scale = (posterior.likelihood.weight[pairs] / generator.schedule.error_weight(t, 'sample')).mean()
+    here = (images - generator.pattern(v[:, None])).square().flatten(1).mean(dim=1)
+    difference = scale * (generator.distances(images) - here[:, None])
+    torch.testing.assert_close(predicted, difference, rtol=1e-4, atol=1e-4 * float(scale))
+
+
+def test_one_gradient_and_one_candidate_find_the_nearest_pattern():
+    generator = PatternGenerator()
+    images = generator.images(CLASSES, spread=0.3)
+    inverter = ShortlistInverter([1], [], [], 'gradient', gradient_pairs=1, curvature=1.0)
+    found = inverter.invert(generator.posterior(images))
+    assert torch.equal(found.ids[:, 0], generator.distances(images).argmin(dim=1))
+    assert found.nfe.tolist() == [3 + 6] * 6
+
+
+def test_expected_images_cost_an_image_nothing():
+    """One candidate, which is the nearest pattern: its energy is all that is paid for."""
+    generator = PatternGenerator(bend=1.5)
+    images = generator.images(CLASSES, spread=0.3)
+    inverter = ShortlistInverter([1], [], [])
+    found = inverter.invert(generator.posterior(images))
+    assert torch.equal(found.ids[:, 0], generator.distances(images).argmin(dim=1))
+    assert found.nfe.tolist() == [6] * 6 and inverter.shared_nfe == 201
+
+
+def test_rounds_and_stages_find_what_an_enumeration_finds_where_patterns_bend():
+    generator = PatternGenerator(bend=1.5)
+    images = generator.images(CLASSES, spread=0.1)
+    every = ExhaustiveEnumeration().invert(generator.posterior(images))
+    inverter = ShortlistInverter([12, 6], [1, 3], [6, 2], 'gradient', gradient_pairs=2)
+    generator.evaluations = 0
+    posterior = generator.posterior(images)
+    found = inverter.invert(posterior)
+    assert torch.equal(found.ids, every.ids) and torch.equal(found.ids[:, 0], CLASSES)
+    torch.testing.assert_close(found.energy, every.energy)
+    nfe = 2 * 2 * 3 + 18 * 1 + 6 * 2 + 2 * 3
+    assert found.nfe.tolist() == [nfe] * 6
+    assert generator.evaluations == 6 * nfe + inverter.shared_nfe and inverter.shared_nfe == 201
+
+
+def test_classes_that_were_not_compared_have_no_energy():
+    generator = PatternGenerator(bend=1.5)
+    found = ShortlistInverter([12, 6], [1, 3], [6, 2]).invert(generator.posterior(generator.images(CLASSES)))
+    assert found.class_energy.isfinite().sum(dim=1).tolist() == [18] * 6
+    assert torch.equal(found.class_energy.argmin(dim=1), found.ids[:, 0])
+
+
+def test_an_image_does_not_depend_on_its_batch():
+    generator = PatternGenerator(bend=1.5)
+    images = generator.images(CLASSES, spread=0.5)
+    inverter = ShortlistInverter([12, 6], [1, 3], [6, 2])
+    together = inverter.invert(generator.posterior(images))
+    for index in range(len(images)):
+        alone = inverter.invert(generator.posterior(images[index:index + 1]))
+        assert torch.equal(alone.ids, together.ids[index:index + 1])
+        torch.testing.assert_close(alone.energy, together.energy[index:index + 1])
+    assert inverter.shared_nfe == 201  # once for all of them
+
+
+def test_other_weights_are_asked_anew():
+    generator = PatternGenerator()
+    inverter = ShortlistInverter([1], [], [], 'gradient', gradient_pairs=1, curvature=1.0)
+    inverter.invert(generator.posterior(generator.images(CLASSES)))
+    generator.table.weight.data = generator.table.weight.data.flip(0)
+    found = inverter.invert(generator.posterior(generator.images(CLASSES)))
+    assert torch.equal(found.ids[:, 0], CLASSES)
+
+
+@pytest.mark.parametrize('arguments', [
+    ([], [], []), ([0], [], []), ([3], [], [], 'gradient', 0), ([3], [], [], 'gradient', 2, 1.0, 0.0)])
+def test_rounds_that_compare_nothing_are_refused(arguments):
+    with pytest.raises(ValueError, match='Every round compares classes by a gradient'):
+        ShortlistInverter(*arguments)
+
+
+def test_an_unknown_first_round_is_refused():
+    with pytest.raises(ValueError, match="Unknown first='random': use 'expected' or 'gradient'"):
+        ShortlistInverter([3], [], [], 'random')
+
+
+def test_sizes_must_fit_each_other():
+    generator = PatternGenerator()
+    for arguments in (([150, 60], [], []), ([4], [1], [5]), ([4], [], [], 'gradient', 7)):
+        with pytest.raises(ValueError, match='do not fit each other'):
+            ShortlistInverter(*arguments).invert(generator.posterior(generator.images(CLASSES)))
+    layouts = PaintingGenerator()
+    with pytest.raises(ValueError, match='Layouts are too many to enumerate'):
+        ShortlistInverter([3], [], []).invert(layouts.posterior([layouts.layout()]))

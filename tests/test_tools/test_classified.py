@@ -1,0 +1,207 @@
+"""How classifiers are run, scored and compared: against counting by hand and against a model asked directly."""
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from dive_mmdet.diffusion import ClassGenerator
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = [str(ROOT / 'tools'), str(ROOT / 'tools/analysis_tools')]
+
+
+@pytest.fixture(scope='module', autouse=True)
+def tools_on_path():
+    sys.path[:0] = FOLDERS
+    yield
+    for folder in FOLDERS:
+        sys.path.remove(folder)
+
+
+def record(truth, best, trace=(), nfe=10.0):
+    return dict(img_id=0, truth=truth, label=best[0], best=best, scores=[0.5 / 2 ** k for k in range(len(best))],
+                seconds=2.0, nfe=nfe, shared_nfe=7, trace=list(trace))
+
+
+RECORDS = [record(3, [3, 1, 2, 4, 0]), record(3, [1, 2, 4, 0, 3], nfe=30.0), record(8, [1, 2, 4, 0, 3]),
+           record(900, [900, 2, 4, 0, 3])]
+
+
+def test_accuracies_are_counted_and_costs_averaged():
+    from classified import evaluate
+    assert evaluate(RECORDS) == dict(accuracy_top1=50.0, accuracy_top5=75.0, nfe_per_image=15.0, seconds_per_image=2.0,
+                                     shared_nfe=7, images=4)
+
+
+def test_a_paired_difference_and_its_interval():
+    from classified import paired_difference
+    others = [record(item['truth'], [1, 0, 2, 4, 5]) for item in RECORDS]
+    found = paired_difference(RECORDS, others)  # right, wrong, wrong, right against never right
+    half = 1.96 * 100 * (1 / 3) ** 0.5 / 2
+    assert found == pytest.approx(dict(difference=50.0, low=50 - half, high=50 + half))
+    assert paired_difference(RECORDS, RECORDS) == dict(difference=0.0, low=0.0, high=0.0)
+
+
+def test_accuracy_after_so_many_evaluations_follows_the_trace():
+    from classified import accuracy_after
+    records = [record(3, [3, 0], [(5, 0.2, [1]), (9, 0.1, [3])]), record(4, [4, 0], [(7, 0.2, [4])])]
+    assert accuracy_after(records, np.array([0, 5, 7, 8, 9, 99])).tolist() == [0, 0, 50, 50, 100, 100]
+    assert accuracy_after(RECORDS, np.zeros(1)).tolist() == [50]
+
+
+def test_a_report_compares_all_methods_on_the_images_that_they_share():
+    from demo_classify import METHODS, report_of
+    records = {method: RECORDS[:2] if method == 'diffusion_classifier_exhaustive' else RECORDS for method in METHODS}
+    report = report_of(records)
+    assert report['dive']['images'] == 4 and {part['images'] for part in report['same_images'].values()} == {2}
+    same = report['same_images']
+    assert same['dive']['accuracy_top1'] == 50 and same['resnet']['as_exhaustive'] == 100
+    assert set(report['difference_of_dive_and']) == set(METHODS) - {'dive'}
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_fewer_classes_are_among_more_and_settings_are_cut_to_them():
+    from nfe_by_classes import chosen_classes, fit
+    few, many = chosen_classes(10, 1000), chosen_classes(100, 1000)
+    assert set(few) < set(many) and few == sorted(few) and chosen_classes(1000, 1000) == list(range(1000))
+    inverter = dict(type='x', candidates=[24, 8], pairs=[1, 4, 9], keep=[20, 10, 2])
+    fit(inverter, 30)
+    assert inverter == dict(type='x', candidates=[24, 6], pairs=[1, 4, 9], keep=[20, 10, 2])
+    fit(inverter, 10)
+    assert inverter == dict(type='x', candidates=[10], pairs=[4, 9], keep=[10, 2])
+    stages = dict(pairs=[1, 4, 9], keep=[50, 10, 2])
+    fit(stages, 10)
+    assert stages == dict(pairs=[9], keep=[2])
+
+
+def generator():
+    torch.manual_seed(0)
+    return ClassGenerator(20, 16, first_stage=dict(type='dive_mmdet.IdentityFirstStage', channels=1),
+                          schedule=dict(type='dive_mmdet.NoiseSchedule'),
+                          denoiser=dict(type='dive_mmdet.DiT', sample_size=8, channels=1, patch_size=4, width=16,
+                                        num_layers=1, num_heads=2))
+
+
+def test_a_restricted_generator_knows_the_same_rows():
+    from nfe_by_classes import restrict
+    whole, model = generator(), SimpleNamespace(backbone=generator())
+    restrict(model, [2, 7, 19])
+    few = model.backbone
+    assert few.vocabulary.num_classes == 3
+    assert torch.equal(few.embed(torch.tensor([0, 1, 2, 3])), whole.embed(torch.tensor([2, 7, 19, 20])))
+    assert torch.equal(few.embed(torch.tensor([few.vocabulary.any_class]))[0],
+                       whole.table.weight[[2, 7, 19]].mean(dim=0))
+
+
+@pytest.fixture
+def classifier(tmp_path):
+    hook = dict(type='dive_mmdet.InversionHook', inverter=dict(type='dive_mmdet.ExhaustiveEnumeration'),
+                objective=dict(num_pairs=2))
+    cfg = Config(dict(
+        default_scope='mmpretrain', custom_imports=dict(imports=['dive_mmdet']), custom_hooks=[hook],
+        test_dataloader=dict(batch_size=2, dataset=dict(
+            type='dive_mmdet.Mnist5kDataset', split='val',
+            pipeline=[dict(type='PackInputs', meta_keys=('img_id', 'ori_shape', 'img_shape'))])),
+        model=dict(type='DIVEClassifier', _scope_='dive_mmdet',
+                   data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3),
+                   backbone=dict(type='dive_mmdet.ClassGenerator', num_classes=10, row_dim=16,
+                                 first_stage=dict(type='dive_mmdet.IdentityFirstStage', channels=1),
+                                 schedule=dict(type='dive_mmdet.NoiseSchedule'),
+                                 denoiser=dict(type='dive_mmdet.DiT', sample_size=28, channels=1, patch_size=14,
+                                               width=16, num_layers=1, num_heads=2)),
+                   head=dict(type='dive_mmdet.ClassHead'), hooks=[hook])))
+    from mmpretrain.registry import MODELS
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = MODELS.build(cfg.model).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    torch.save(dict(meta={}, state_dict=model.state_dict()), tmp_path / 'weights.pth')
+    return cfg, str(tmp_path / 'weights.pth'), model
+
+
+def test_records_are_what_the_model_says_and_are_made_once(classifier, tmp_path):
+    from classified import classify_images
+
+    from dive_mmdet.datasets.mnist_5k import split_digits
+    cfg, weights, model = classifier
+    lines = []
+    found = classify_images(cfg, weights, tmp_path / 'out', [0, 3, 700], show=lines.append)
+    images, labels = split_digits('val')
+    pixels = torch.tensor(images[[0, 3, 700]])[:, None].expand(-1, 3, -1, -1) / 127.5 - 1
+    with torch.no_grad():
+        scores = model(pixels)
+    assert [item['truth'] for item in found] == labels[[0, 3, 700]].tolist()
+    assert [item['label'] for item in found] == scores.argmax(dim=1).tolist()
+    assert [item['best'] for item in found] == scores.topk(5).indices.tolist()
+    assert [item['nfe'] for item in found] == [20.0] * 3 and len(lines) == 2
+    again = classify_images(cfg, weights, tmp_path / 'out', [700, 0], show=lines.append)
+    assert again == [found[2], found[0]] and len(lines) == 2
+
+
+def test_replayed_stages_are_those_of_the_adaptive_enumeration():
+    from tune_stages import replay
+
+    from dive_mmdet.inversion import AdaptiveEnumeration, Likelihood, Posterior
+    whole = generator()
+    for parameter in whole.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    latents = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    likelihood = Likelihood(whole, num_pairs=6)
+    errors = likelihood.errors(latents.repeat_interleave(20, 0),
+                               whole.embed(torch.arange(20)[:, None]).repeat(4, 1, 1)).view(4, 20, 6)
+    for pairs, keep in (((1, 4), (8, 2)), ((2,), (5,)), ((1, 2, 5), (9, 4, 1))):
+        answers, nfe = replay(errors, pairs, keep)
+        found = AdaptiveEnumeration(list(pairs), list(keep)).invert(Posterior(likelihood, latents))
+        assert torch.equal(answers, found.ids[:, 0]) and found.nfe.tolist() == [nfe] * 4
+
+
+def test_the_cheapest_stages_within_the_slack_are_chosen():
+    """One pair alone finds three of four images."""
+    from tune_stages import choose, losses
+    errors = torch.full((4, 12, 6), 2.0)
+    truth = torch.tensor([0, 1, 2, 3])
+    errors[torch.arange(4), truth] = 1.0
+    errors[3, 4:, 0] = 0.5  # eight classes are better on the first pair alone
+    best = choose(errors, truth, slack=0.5)[0]
+    assert (best['pairs'], best['keep'], best['nfe']) == ([1, 2], [10, 2], 12 + 10 + 2 * 4)  # the true one is ninth
+    worse = choose(errors, truth, slack=25.0)[0]
+    assert worse['pairs'] == [1] and worse['nfe'] == 12 + 2 * 5 and worse['accuracy_top1'] == 75
+    assert losses(errors, truth) == dict(images=4, exhaustive_top1=100.0, half_bank_differs=0.0)
+
+
+def test_other_objectives_are_read_from_the_same_errors():
+    """Against objectives that measure so themselves; a part of the bank is a bank of those pairs."""
+    from tune_stages import by_objective
+
+    from dive_mmdet.inversion import Likelihood
+    whole = generator()
+    for parameter in whole.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    latents = torch.randn(12, 1, 8, 8, generator=torch.Generator().manual_seed(0)).repeat_interleave(20, 0)
+    rows, truth = whole.embed(torch.arange(20)[:, None]).repeat(12, 1, 1), torch.arange(12)
+    measured = Likelihood(whole, num_pairs=8, space='v_prediction')
+    reached = by_objective(measured.errors(latents, rows).view(12, 20, 8), truth, measured)
+    for space in ('epsilon', 'sample', 'v_prediction'):
+        likelihood = Likelihood(whole, num_pairs=8, space=space)
+        errors, t = likelihood.errors(latents, rows).view(12, 20, 8), likelihood.bank.timesteps
+        for low, high in ((0, 1000), (200, 700), (500, 1000)):
+            best = errors[:, :, (t >= low) & (t < high)].mean(dim=2).argmin(dim=1)
+            assert reached[f'{space} [{low}, {high})'] == pytest.approx(100 * float((best == truth).double().mean()))
+    assert len(set(reached.values())) > 1
+
+
+def test_another_search_and_other_images_are_asked_for_on_the_command_line():
+    from evaluate_classifier import configured
+    path = str(ROOT / 'configs/dive_cls/dive_digit-strings-1000.py')
+    changed, plain = configured(path, True, dict(gradient_pairs=7)), configured(path, False, {})
+    for hook in (changed.custom_hooks[0], changed.model.hooks[0]):
+        assert hook.inverter.gradient_pairs == 7 and hook.objective == plain.custom_hooks[0].objective
+    assert changed.test_dataloader.dataset.composer.split == 'train'
+    assert plain.test_dataloader.dataset.composer.split == 'val'
+    assert plain.custom_hooks == Config.fromfile(path).custom_hooks

@@ -1,0 +1,138 @@
+"""How the evaluations of every method grow with the number of classes, by restricting the candidates.
+
+    python tools/analysis_tools/nfe_by_classes.py [--classes 10 100 1000] [--images 40] [--few 8]
+        [--precision float32] [--out work_dirs/nfe_by_classes]
+
+Classes are drawn at random, the fewer among the more, and images are the first ones of them in the test set; rows of
+other classes are dropped from the table before anything is inverted. Stages that would keep all of few classes are left
+out, and a round compares no more candidates than there are. Writes OUT/report.json and OUT/nfe_by_classes.png.
+"""
+import argparse
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+from torch import nn
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tools'))
+DATA_SET = 'digit_strings_1000'
+SLOW = ('dive_reference', 'diffusion_classifier_exhaustive')
+
+
+def chosen_classes(count: int, total: int, seed: int = 0) -> list[int]:
+    """`count` of `total` classes in order; fewer of them are among more."""
+    return sorted(torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:count].tolist())
+
+
+def restrict(model, classes: list[int]) -> None:
+    """Leave some classes to a classifier, which become 0, 1, ..."""
+    from dive_mmdet.layout import ClassVocabulary
+    generator = model.backbone
+    rows = generator.table.weight[[*classes, generator.vocabulary.none]]
+    generator.table.weight = nn.Parameter(rows.detach().clone(), requires_grad=False)
+    generator.vocabulary = ClassVocabulary(len(classes))
+
+
+def fit(inverter: dict, count: int) -> None:
+    """Fit the settings of a search to fewer classes."""
+    if 'candidates' in inverter:
+        rounds, left = [], count
+        for candidates in inverter['candidates']:
+            rounds, left = [*rounds, min(candidates, left)], left - min(candidates, left)
+        inverter['candidates'] = [candidates for candidates in rounds if candidates]
+        count = sum(inverter['candidates']) + 1
+    if 'keep' in inverter:
+        stages = [(pairs, keep) for pairs, keep in zip(inverter['pairs'], inverter['keep']) if keep < count]
+        inverter['pairs'], inverter['keep'] = [pairs for pairs, _ in stages], [keep for _, keep in stages]
+
+
+def images_of(cfg, classes: list[int], count: int) -> list[int]:
+    """The first images of the test set that are of these classes."""
+    from mmengine.registry import DATASETS, DefaultScope
+    cfg.test_dataloader.dataset.num_images = 10 ** 9  # composed when asked for
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    found, wanted, index = [], set(classes), 0
+    while len(found) < count:
+        if dataset.get_data_info(index)['gt_label'] in wanted:
+            found.append(index)
+        index += 1
+    return found
+
+
+def measure(method: str, count: int, images: int, out: Path, precision: str | None) -> dict[str, float]:
+    """Accuracies and costs of a method among `count` classes."""
+    from classified import classify_images, evaluate
+    from demo_classify import DATA_SETS, METHODS, weights_of
+    from mmengine.config import Config
+    cfg = Config.fromfile(ROOT / f'configs/{METHODS[method]}_{DATA_SETS[DATA_SET]}.py')
+    if count > cfg.num_classes:
+        sys.exit(f'There are {cfg.num_classes} classes, not {count}: ask for fewer in --classes.')
+    classes = chosen_classes(count, cfg.num_classes)
+    indices = images_of(cfg, classes, images)
+    for hook in [*cfg.custom_hooks, *cfg.model.hooks]:
+        fit(hook.inverter, count)
+    records = classify_images(cfg, str(weights_of(DATA_SET, method)), out / f'{count}' / method, indices, precision,
+                              show=lambda line: print(f'    {line}', flush=True),
+                              prepare=lambda model: restrict(model, classes))
+    return evaluate([dict(record, label=classes[record['label']], best=[classes[label] for label in record['best']])
+                     for record in records])
+
+
+def draw(report: dict[str, dict[str, dict]], out: Path) -> None:
+    """Evaluations an image over classes, a curve a method, with the accuracies."""
+    import matplotlib
+    matplotlib.use('Agg')
+    import matplotlib.pyplot as plt
+    figure, axes = plt.subplots(figsize=(6, 4))
+    for method, values in report.items():
+        counts = [int(count) for count in values]
+        nfe = [value['nfe_per_image'] for value in values.values()]
+        axes.plot(counts, nfe, marker='o', label=method)
+        for count, height, value in zip(counts, nfe, values.values()):
+            axes.annotate(f'{value["accuracy_top1"]:.0f} %', (count, height), fontsize=6, xytext=(3, 3),
+                          textcoords='offset points')
+    axes.set(xscale='log', yscale='log', xlabel='classes', ylabel='network evaluations an image')
+    axes.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(out, dpi=150)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--classes', type=int, nargs='+', default=[10, 100, 1000])
+    parser.add_argument('--images', type=int, default=40)
+    parser.add_argument('--few', type=int, default=8, help='images of the methods that take minutes')
+    parser.add_argument('--precision', default='auto')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/nfe_by_classes'))
+    args = parser.parse_args()
+    args.out = args.out.resolve()
+    os.chdir(ROOT)
+    warnings.filterwarnings('ignore')
+    from demo_classify import METHODS
+
+    from dive_mmdet.diffusion.precision import fastest_precision
+    precision = fastest_precision() if args.precision == 'auto' else args.precision
+    report = {}
+    for method in METHODS:
+        if method == 'resnet':
+            continue
+        images = min(args.few, args.images) if method in SLOW else args.images
+        report[method] = {}
+        for count in sorted(args.classes):
+            print(f'{method} among {count} classes: {images} images', flush=True)
+            report[method][str(count)] = measure(method, count, images, args.out, precision)
+            values = report[method][str(count)]
+            print(f'    {values["nfe_per_image"]:.0f} evaluations an image, top-1 {values["accuracy_top1"]:.1f} %')
+    (args.out / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
+    draw(report, args.out / 'nfe_by_classes.png')
+    print(f'{args.out / "report.json"} and nfe_by_classes.png beside it')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,117 @@
+"""Stages of the adaptive enumeration with the fewest evaluations, chosen on training images; where accuracy is lost.
+
+    python tools/analysis_tools/tune_stages.py CONFIG CHECKPOINT [--images 60] [--slack 0.5] [--batch-size 4] \
+        [--cfg-options model.hooks.0.objective.low=0 model.hooks.0.objective.high=1000]
+
+CONFIG is a classifier's, and images are those of its `tuning_dataset`. The errors of all classes on the whole bank are
+computed once; all stages on a grid are then replayed on them. Prints JSON: what the exhaustive search reaches (the
+generator's share of the loss), how often halves of the bank disagree with it (the bank's share), what it reaches with
+other weightings and on parts of the bank's timesteps, and the stages within SLACK points of it, the cheapest first.
+"""
+import argparse
+import itertools
+import json
+from typing import Iterator
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.dataset import default_collate
+from mmengine.registry import DATASETS, DefaultScope
+from mmpretrain.apis import get_model
+from torch import Tensor
+
+from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
+from dive_mmdet.inversion import Likelihood
+
+PAIRS = (1, 2, 4, 8, 16)
+KEEP = (200, 100, 50, 20, 10, 5, 3, 2)
+RANGES = ((0, 1000), (0, 700), (200, 700), (200, 900), (300, 1000), (500, 1000))  # thousandths of the schedule
+
+
+def replay(errors: Tensor, pairs: tuple[int, ...], keep: tuple[int, ...]) -> tuple[Tensor, int]:
+    """What `AdaptiveEnumeration` answers given all errors (N, C, P), (N,), and its evaluations an image."""
+    alive = torch.arange(errors.shape[1]).repeat(len(errors), 1)                      # (N, M)
+    nfe, before = 0, 0
+    for count, kept in [*zip(pairs, keep), (errors.shape[2], 1)]:
+        nfe, before = nfe + alive.shape[1] * (count - before), count
+        energies = errors[:, :, :count].mean(dim=2).gather(1, alive)
+        alive = alive.gather(1, energies.sort(dim=1, stable=True).indices[:, :kept])
+    return alive[:, 0], nfe
+
+
+def stages(num_pairs: int, num_classes: int, most: int = 3) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """All stages on the grid, `most` at most."""
+    pairs = [count for count in PAIRS if count < num_pairs]
+    keep = [count for count in KEEP if count < num_classes]
+    for number in range(1, most + 1):
+        yield from itertools.product(itertools.combinations(pairs, number), itertools.combinations(keep, number))
+
+
+def choose(errors: Tensor, truth: Tensor, slack: float) -> list[dict]:
+    """Stages whose top-1 is within `slack` points of the exhaustive search's, the cheapest first."""
+    def accuracy(answers: Tensor) -> float:
+        return 100 * float((answers == truth).double().mean())
+    least = accuracy(errors.mean(dim=2).argmin(dim=1)) - slack
+    found = []
+    for pairs, keep in stages(errors.shape[2], errors.shape[1]):
+        answers, nfe = replay(errors, pairs, keep)
+        if accuracy(answers) >= least:
+            found.append(dict(pairs=list(pairs), keep=list(keep), nfe=nfe, accuracy_top1=accuracy(answers)))
+    return sorted(found, key=lambda item: (item['nfe'], -item['accuracy_top1']))
+
+
+def losses(errors: Tensor, truth: Tensor) -> dict[str, float]:
+    """The exhaustive search's accuracy, and in percent how often each half of the bank gives another answer."""
+    best = errors.mean(dim=2).argmin(dim=1)
+    halves = [errors[:, :, start::2].mean(dim=2).argmin(dim=1) for start in (0, 1)]
+    return dict(images=len(truth), exhaustive_top1=100 * float((best == truth).double().mean()),
+                half_bank_differs=100 * float(torch.stack([half != best for half in halves]).double().mean()))
+
+
+def by_objective(errors: Tensor, truth: Tensor, likelihood: Likelihood) -> dict[str, float]:
+    """The exhaustive search's top-1 in percent for every weighting and range of t, as far as the bank covers it."""
+    schedule, t = likelihood.generator.schedule, likelihood.bank.timesteps
+    reached = {}
+    for space, (low, high) in itertools.product(PREDICTION_TYPES, RANGES):
+        inside = (t >= low * schedule.num_steps / 1000) & (t < high * schedule.num_steps / 1000)
+        weight = (schedule.error_weight(t, space) / likelihood.weight * inside).cpu()
+        best = (errors * weight).sum(dim=2).argmin(dim=1)
+        reached[f'{space} [{low}, {high})'] = 100 * float((best == truth).double().mean())
+    return reached
+
+
+def all_errors(config: Config, checkpoint: str, images: int, batch_size: int) -> tuple[Tensor, Tensor, Likelihood]:
+    """Errors of all classes on all pairs, (N, C, P), the true classes, (N,), and the objective."""
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        dataset = DATASETS.build(config.tuning_dataset)
+    model = get_model(config, pretrained=checkpoint, device='cuda:0' if torch.cuda.is_available() else 'cpu')
+    classes, errors, truth = model.backbone.vocabulary.class_ids, [], []
+    for part in torch.arange(images).split(batch_size):
+        data = model.data_preprocessor(default_collate([dataset[int(index)] for index in part]))
+        truth.extend(int(sample.gt_label) for sample in data['data_samples'])
+        latents = model.backbone.encode(data['inputs']).repeat_interleave(len(classes), dim=0)
+        rows = model.backbone.embed(classes[:, None].to(latents.device)).repeat(len(part), 1, 1)
+        found = model.likelihood.errors(latents, rows, model.batch_size)
+        errors.append(found.view(len(part), len(classes), -1).cpu())
+        print(f'{len(truth)}/{images} images', flush=True)
+    return torch.cat(errors), torch.tensor(truth), model.likelihood
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config')
+    parser.add_argument('checkpoint')
+    parser.add_argument('--images', type=int, default=60)
+    parser.add_argument('--slack', type=float, default=0.5)
+    parser.add_argument('--batch-size', type=int, default=4)
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='KEY=VALUE of the config')
+    args = parser.parse_args()
+    config = Config.fromfile(args.config)
+    config.merge_from_dict(args.cfg_options)
+    errors, truth, likelihood = all_errors(config, args.checkpoint, args.images, args.batch_size)
+    print(json.dumps(dict(losses(errors, truth), top1_by_objective=by_objective(errors, truth, likelihood),
+                          stages=choose(errors, truth, args.slack)[:5]), indent=2))
+
+
+if __name__ == '__main__':
+    main()
