@@ -21,7 +21,7 @@ class ClassVocabulary:
     def __init__(self, num_classes: int):
         if num_classes < 1:
             raise ValueError(f'A vocabulary of classes needs num_classes >= 1, got {num_classes}.')
-        self.num_classes = num_classes
+        self.num_classes = self.num_labels = num_classes
         self.none, self.num_tokens = num_classes, num_classes + 1
         # Stands for an unknown class in questions to a generator.
         self.any_class = self.num_tokens
