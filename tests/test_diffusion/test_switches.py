@@ -95,6 +95,8 @@ def test_a_bank_in_parts_is_the_whole_bank():
 
 
 def test_float16_resembles_float32_and_tf32_is_switched_on_and_off():
+    switches = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [switch.allow_tf32 for switch in switches]
     generator = build('patches')
     random = torch.Generator().manual_seed(3)
     latents, ids = torch.randn(4, 3, 16, 16, generator=random), torch.randint(9, (4, 6), generator=random)
@@ -103,8 +105,6 @@ def test_float16_resembles_float32_and_tf32_is_switched_on_and_off():
     assert errors['float16'].dtype == torch.float32 and not torch.equal(errors['float16'], errors['float32'])
     torch.testing.assert_close(errors['float16'], errors['float32'], rtol=0.005, atol=0)
     torch.testing.assert_close(errors['tf32'], errors['float32'], rtol=0, atol=0)  # on a CPU
-    switches = (torch.backends.cuda.matmul, torch.backends.cudnn)
-    before = [switch.allow_tf32 for switch in switches]
     with mixed_precision(torch.device('cpu'), 'tf32'):
         assert all(switch.allow_tf32 for switch in switches)
     assert [switch.allow_tf32 for switch in switches] == before
