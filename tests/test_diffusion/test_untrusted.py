@@ -114,10 +114,14 @@ def test_the_runner_of_images_guards(bad, data, tmp_path):
         run_images(FASTER_RCNN, bad, tmp_path / 'records', show=lambda line: None, cfg_options=data)
 
 
+# Where nobody refused, a training would go on for long.
+SHORT = ('train_cfg.max_iters=1', 'train_dataloader.batch_size=1')
 TOOLS = {
     'test': ('tools/test.py', FASTER_RCNN, 'BAD', '--work-dir', 'WORK', '--cfg-options', 'DATA'),
-    'train from': ('tools/train.py', FASTER_RCNN, '--work-dir', 'WORK', '--cfg-options', 'load_from=BAD', 'DATA'),
-    'train on': ('tools/train.py', FASTER_RCNN, '--work-dir', 'WORK', '--resume', 'BAD', '--cfg-options', 'DATA'),
+    'train from': ('tools/train.py', FASTER_RCNN, '--work-dir', 'WORK', '--cfg-options', 'load_from=BAD', *SHORT,
+                   'DATA'),
+    'train on': ('tools/train.py', FASTER_RCNN, '--work-dir', 'WORK', '--resume', 'BAD', '--cfg-options', *SHORT,
+                 'DATA'),
     'prior': ('tools/train.py', PRIOR, '--work-dir', 'WORK', '--cfg-options', 'model.generator=BAD'),
     'hook': (MMDET_TEST, DIVE, 'BAD', '--work-dir', 'WORK', '--cfg-options', 'test_cfg.type=TestLoop', 'DATA'),
     'loop': (MMDET_TEST, FASTER_RCNN, 'BAD', '--work-dir', 'WORK', '--cfg-options',
