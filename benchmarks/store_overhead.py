@@ -72,7 +72,7 @@ class Count(BaseMetric):
         return dict(images=len(results))
 
 
-def test_seconds(loop: str, images: int, seconds: float, name: str) -> tuple[float, float, int]:
+def timed(loop: str, images: int, seconds: float, name: str) -> tuple[float, float, int]:
     """Wall and CPU seconds of one test, and bytes of its store."""
     with tempfile.TemporaryDirectory() as folder:
         dataloader = dict(batch_size=1, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
@@ -80,6 +80,7 @@ def test_seconds(loop: str, images: int, seconds: float, name: str) -> tuple[flo
         runner = Runner(Waiting(seconds), folder, test_dataloader=dataloader, test_evaluator=Count(),
                         test_cfg=dict(type=loop), experiment_name=name, default_scope='mmengine')
         loop = runner.build_test_loop(runner._test_loop)
+        runner.call_hook('before_run')
         wall, cpu = time.perf_counter(), time.process_time()
         metrics = loop.run()
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -96,7 +97,7 @@ def main() -> None:
     rows = {}
     for turn in range(args.repeats):
         for loop in ('TestLoop', 'dive_mmdet.ResumableTestLoop'):
-            rows.setdefault(loop, []).append(test_seconds(loop, args.images, args.seconds, f'{turn}_{loop}'))
+            rows.setdefault(loop, []).append(timed(loop, args.images, args.seconds, f'{turn}_{loop}'))
     (plain, _, _), (stored, _, size) = (min(each) for each in rows.values())
     cpu = [min(row[1] for row in each) / args.images for each in rows.values()]
     print(json.dumps(dict(

@@ -1,5 +1,6 @@
 """A test that loses no finished image."""
 import errno
+import math
 import sys
 import time
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.runner import TestLoop
 from mmengine.structures import BaseDataElement
 
-from dive_mmdet.datasets.guarded import GuardedItem
+from dive_mmdet.datasets.guarded import GuardedItem, one_line
 from dive_mmdet.diffusion.untrusted import guard_loading
 from dive_mmdet.registry import LOOPS
 
@@ -122,8 +123,11 @@ class ResumableTestLoop(TestLoop):
                        annotations=self._annotations(), command=resume_command())
 
     def _annotations(self) -> str | None:
-        path = getattr(self.dataloader.dataset, 'ann_file', None)
-        return str(Path(path).resolve()) if path else None
+        """Of the evaluator, where that is COCO's."""
+        configs = self.runner.cfg.get('test_evaluator') or []
+        paths = [config.get('ann_file') for config in ([configs] if isinstance(configs, dict) else configs)
+                 if str(config.get('type')).endswith('CocoMetric')]
+        return str(Path(paths[0]).resolve()) if paths and paths[0] else None
 
     def _judge(self) -> None:
         """Say the metric of the images so far, as often as that takes less than a part in 500 of the time."""
@@ -132,7 +136,12 @@ class ResumableTestLoop(TestLoop):
             return
         index, classes = self.log.index, self.dataloader.dataset.metainfo.get('classes')
         records = {image: place.read() for image, place in index.finished.items()}
-        metrics = metrics_so_far(records, list(index.failed), self._annotations(), classes)
+        try:
+            metrics = metrics_so_far(records, list(index.failed), self._annotations(), classes)
+        except Exception as error:  # a look ends no run
+            self.runner.logger.warning(f'No metric before the end: {one_line(error)}')
+            self.judging = math.inf
+            return
         self.progress.metric = ', '.join([f'{name} {value:.3f}' for name, value in metrics.items()]
                                          + [f'of {len(records) + len(index.failed)} images alone'] * bool(metrics))
         self.judging += time.monotonic() - now

@@ -1,6 +1,7 @@
 """Checkpoints are read as weights alone, wherever they are opened: a pickle that would make a file makes none."""
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,11 +10,13 @@ import mmdet
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
 
+from dive_mmdet.diffusion.first_stage import KLFirstStage
 from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint, guard_loading, load_untrusted
 from dive_mmdet.engine import run_images
 from dive_mmdet.registry import HOOKS
@@ -114,10 +117,14 @@ def test_the_runner_of_images_guards(bad, data, tmp_path):
         run_images(FASTER_RCNN, bad, tmp_path / 'records', show=lambda line: None, cfg_options=data)
 
 
+# Where nobody refused, a training would go on for long.
+SHORT = ('train_cfg.max_iters=1', 'train_dataloader.batch_size=1')
 TOOLS = {
     'test': ('tools/test.py', FASTER_RCNN, 'BAD', '--work-dir', 'WORK', '--cfg-options', 'DATA'),
-    'train from': ('tools/train.py', FASTER_RCNN, '--work-dir', 'WORK', '--cfg-options', 'load_from=BAD', 'DATA'),
-    'train on': ('tools/train.py', FASTER_RCNN, '--work-dir', 'WORK', '--resume', 'BAD', '--cfg-options', 'DATA'),
+    'train from': ('tools/train.py', FASTER_RCNN, '--work-dir', 'WORK', '--cfg-options', 'load_from=BAD', *SHORT,
+                   'DATA'),
+    'train on': ('tools/train.py', FASTER_RCNN, '--work-dir', 'WORK', '--resume', 'BAD', '--cfg-options', *SHORT,
+                 'DATA'),
     'prior': ('tools/train.py', PRIOR, '--work-dir', 'WORK', '--cfg-options', 'model.generator=BAD'),
     'hook': (MMDET_TEST, DIVE, 'BAD', '--work-dir', 'WORK', '--cfg-options', 'test_cfg.type=TestLoop', 'DATA'),
     'loop': (MMDET_TEST, FASTER_RCNN, 'BAD', '--work-dir', 'WORK', '--cfg-options',
@@ -143,3 +150,13 @@ def test_tools_guard(bad, data, tmp_path, monkeypatch, name):
     with pytest.raises((UnreadableCheckpoint, ValueError, SystemExit), match=refusal):
         runpy.run_path(str(ROOT / tool), run_name='__main__')
     assert not list(tmp_path.glob('work/x.*'))
+
+
+def test_diffusers_guards_first_stages_itself(bad, tmp_path):
+    folder = tmp_path / 'first_stage'
+    AutoencoderKL(block_out_channels=(32,)).save_pretrained(folder, safe_serialization=False)
+    KLFirstStage(pretrained=str(folder))
+    shutil.copy(bad, folder / 'diffusion_pytorch_model.bin')
+    for pretrained in (bad, str(folder)):
+        with pytest.raises(OSError):
+            KLFirstStage(pretrained=pretrained)

@@ -1,0 +1,115 @@
+"""The loop under a Runner in this process, with a model that waits instead of computing."""
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.registry import VISBACKENDS
+from mmengine.runner import Runner
+from mmengine.visualization import BaseVisBackend
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
+import store_overhead  # noqa: E402
+
+IMAGES = 6
+
+
+@VISBACKENDS.register_module()
+class Memory(BaseVisBackend):
+    """Stands for TensorBoard's or W&B's."""
+    scalars: list = []
+
+    experiment = None
+
+    def _init_env(self):
+        pass
+
+    def add_scalars(self, scalar_dict, step=0, file_path=None, **kwargs):
+        self.scalars.append((step, dict(scalar_dict)))
+
+
+class Breaking(store_overhead.Waiting):
+    """Some images break it."""
+
+    def __init__(self, breaks=()):
+        super().__init__(0.0)
+        self.breaks, self.calls = breaks, []
+
+    def forward(self, inputs, data_samples, mode):
+        self.calls += [sample.img_id for sample in data_samples]
+        if set(self.breaks) & set(self.calls[-len(data_samples):]):
+            raise IndexError('no such thing')
+        return super().forward(inputs, data_samples, mode)
+
+
+def run(folder, model=None, **settings):
+    """Metrics and model of one test."""
+    model = model or Breaking()
+    name = f'{folder.name}_{len(list(folder.glob("*")))}'
+    runner = Runner(model, str(folder), experiment_name=name, default_scope='mmengine', test_dataloader=dict(
+        batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(type='Numbers', images=IMAGES)), test_evaluator=store_overhead.Count(),
+        visualizer=dict(type='Visualizer', name=name, vis_backends=[dict(type='Memory', save_dir=str(folder))]),
+        test_cfg=dict(type='dive_mmdet.ResumableTestLoop', **settings))
+    return runner.test(), model
+
+
+@pytest.fixture(autouse=True)
+def empty_memory():
+    Memory.scalars.clear()
+
+
+def test_scalars_reach_the_backends_after_every_batch_and_at_the_end(tmp_path):
+    assert run(tmp_path)[0] == dict(images=IMAGES)
+    steps = [(step, scalars) for step, scalars in Memory.scalars if 'test/images' in scalars]
+    assert [(step, scalars['test/images']) for step, scalars in steps] == [(2, 2), (4, 4), (6, 6)]
+    assert steps[-1][1]['test/nfe_per_image'] == 4600 and steps[-1][1]['test/seconds_per_image'] > 0
+    assert Memory.scalars[-1] == (6, dict(images=IMAGES))
+
+
+def test_stored_images_skip_the_model_and_not_the_evaluator(tmp_path):
+    run(tmp_path)
+    metrics, model = run(tmp_path, resume=True)
+    assert metrics == dict(images=IMAGES) and model.calls == []
+    with pytest.raises(SystemExit, match='holds 6 finished images: go on with `python .*test_cfg.resume=True`, or'):
+        run(tmp_path)
+
+
+def test_what_is_missing_is_computed_and_a_torn_record_is_said(tmp_path):
+    run(tmp_path)
+    path = tmp_path / 'records/rank_0.jsonl'
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b''.join([*lines[:3], b'?' + lines[3][1:], *lines[4:-1], lines[-1][:-5]]))
+    _, model = run(tmp_path, resume=True)
+    log = ''.join(file.read_text() for file in tmp_path.rglob('*.log'))
+    assert model.calls == [2, 5]
+    assert f'The last record of {path} was cut off and is dropped: its image is computed again.' in log
+    assert f'Damaged: the record at byte {len(b"".join(lines[:3]))} of rank_0.jsonl, of image 2, which is comp' in log
+    _, model = run(tmp_path, resume=True)
+    assert model.calls == []
+
+
+def test_failures_are_recorded_listed_and_tried_again(tmp_path):
+    model = Breaking(breaks=[3])
+    with pytest.raises(SystemExit) as ended:
+        run(tmp_path, model)
+    assert ended.value.code == 3
+    assert sorted(model.calls) == [0, 1, 2, 2, 3, 3, 4, 5]  # the two of one batch, each alone
+    log = ''.join(file.read_text() for file in tmp_path.rglob('*.log'))
+    assert 'image 3: no such thing' in log and '1 of 6 images failed and count as images without detections' in log
+    assert Memory.scalars[-1] == (6, dict(images=IMAGES))  # evaluated all the same
+    metrics, model = run(tmp_path, resume=True)
+    assert metrics == dict(images=IMAGES) and model.calls == [3]
+
+
+def test_on_error_raise(tmp_path):
+    with pytest.raises(IndexError, match='no such thing'):
+        run(tmp_path, Breaking(breaks=[3]), on_error='raise')
+    _, model = run(tmp_path, resume=True)
+    assert model.calls == [2, 3, 4, 5]
+
+
+def test_settings_are_checked(tmp_path):
+    with pytest.raises(ValueError, match="Unknown on_error 'ignore': use record or raise."):
+        run(tmp_path, on_error='ignore')
+    with pytest.raises(TypeError, match='resum'):
+        run(tmp_path, resum=True)
