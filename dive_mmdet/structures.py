@@ -11,13 +11,14 @@ class Inversion:
 
     Attributes:
         ids: (N, L) token ids of the best condition of each image.
-        energy: (N,) its energy on the whole bank, likelihood + weight x prior.
+        energy: (N,) its energy on the whole bank, likelihood + weight x prior; of an enumeration that one class alone
+            outlived, on the pairs that decided.
         nfe: (N,) network function evaluations spent on each image; a backward counts as two.
         trace: for each image the course of its search, (nfe, energy, ids) in order of time.
         evidence: of layouts, (N, K): by how much the energy rises when an object is replaced by none; 0 for absent
             objects.
         class_evidence: of layouts, (N, K, M): the same for an object of each class in its box; 0 for absent objects.
-        class_energy: of classes, (N, C): energy of each class on the whole bank, inf for those not visited.
+        class_energy: of classes, (N, C): energy of each class on the same pairs, inf for those not visited.
     """
     ids: Tensor
     energy: Tensor

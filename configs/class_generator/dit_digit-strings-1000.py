@@ -1,5 +1,5 @@
 # p(image | string) of 1,000 digit strings: `python tools/train.py` with this file; at most 75 minutes on two CPU
-# cores, in which every class is seen 3,200 times.
+# cores, in which every class is seen 4,100 times.
 _base_ = ['../_base_/default_runtime_cls.py', '../_base_/datasets/digit_strings_1000.py',
           '../_base_/models/dit_digit-strings-1000.py', '../_base_/schedules/generator.py']
 
@@ -10,8 +10,8 @@ model = dict(
     precision='bfloat16',  # faster where the CPU has AVX512-BF16; 'float32' where it has not
     listening=dict(num_pairs=4, low=400, high=1000, space='sample'))
 
-max_iters = 25000
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=2500)
+max_iters = 32000
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=4000)
 train_dataloader = dict(batch_size=128)
 val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric')
 test_evaluator = val_evaluator

@@ -9,8 +9,8 @@ model = dict(
     precision='bfloat16',  # faster where the CPU has AVX512-BF16; 'float32' where it has not
     listening=dict(num_pairs=4, low=400, high=1000, space='sample'))
 
-max_iters = 14000
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=2000)
+max_iters = 18000
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=3000)
 val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric')
 test_evaluator = val_evaluator
 

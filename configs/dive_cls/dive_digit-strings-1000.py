@@ -10,7 +10,7 @@ inversion_hook = dict(
     inverter=dict(
         type='dive_mmdet.ShortlistInverter',
         candidates=[24, 8],  # classes that are compared: by expected images, and by a gradient at the best of those
-        pairs=[1, 4, 12], keep=[8, 3, 1],  # how they are compared
+        pairs=[1, 4, 16], keep=[8, 3, 1],  # how they are compared
         gradient_pairs=2),
     objective=objective)
 # ---- rarely changed: the model ----

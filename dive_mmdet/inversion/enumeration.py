@@ -14,7 +14,8 @@ class AdaptiveEnumeration:
     """Compares all classes on a part of the bank, keeps the best, and goes on with those (arXiv 2303.16203, section 3).
 
     All classes share one bank, and a stage's pairs are among the next one's, so nothing is computed twice; every
-    prefix of a bank covers its timesteps. The whole bank decides among the last ones.
+    prefix of a bank covers its timesteps. The whole bank decides among the last ones; where a stage leaves one alone,
+    nothing is left to decide, and energies are those of its pairs.
 
     A dropped class ranks below every class kept, by its energy in the stage that dropped it; in
     `Inversion.class_energy` it stands that much above the worst kept one.
@@ -41,7 +42,8 @@ class AdaptiveEnumeration:
         trace, images = Trace(posterior), torch.arange(len(posterior))
         alive = self._start(posterior)
         dropped = []
-        for count, keep in [*zip(self.pairs, self.keep), (posterior.num_pairs, None)]:
+        last = self.pairs[-1] if self.keep and self.keep[-1] == 1 else posterior.num_pairs
+        for count, keep in [*zip(self.pairs, self.keep), (last, None)]:
             energies, order = self._energies(posterior, alive, count).sort(dim=1, stable=True)
             alive = alive.gather(1, order)
             trace.add(images, alive[:, :1], energies[:, 0])

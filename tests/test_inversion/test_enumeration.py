@@ -31,7 +31,8 @@ ORDER = torch.randperm(125, generator=torch.Generator().manual_seed(0))
 def narrowed_by_hand(errors, pairs, keep):
     """Classes of one image from the best to the worst, and evaluations spent, from its errors (10, 125)."""
     alive, behind, spent, before = list(range(10)), [], 0, 0
-    for count, kept in [*zip(pairs, keep), (125, None)]:
+    last = pairs[-1] if keep[-1] == 1 else 125  # one class alone is the answer
+    for count, kept in [*zip(pairs, keep), (last, None)]:
         spent += len(alive) * (count - before)
         before = count
         alive.sort(key=lambda k: float(errors[k, :count].mean()))

@@ -24,7 +24,7 @@ from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
 from dive_mmdet.inversion import Likelihood
 
 PAIRS = (1, 2, 4, 8, 16)
-KEEP = (200, 100, 50, 20, 10, 5, 3, 2)
+KEEP = (200, 100, 50, 20, 10, 5, 3, 2, 1)
 RANGES = ((0, 1000), (0, 700), (200, 700), (200, 900), (300, 1000), (500, 1000))  # thousandths of the schedule
 
 
@@ -32,7 +32,7 @@ def replay(errors: Tensor, pairs: tuple[int, ...], keep: tuple[int, ...]) -> tup
     """What `AdaptiveEnumeration` answers given all errors (N, C, P), (N,), and its evaluations an image."""
     alive = torch.arange(errors.shape[1]).repeat(len(errors), 1)                      # (N, M)
     nfe, before = 0, 0
-    for count, kept in [*zip(pairs, keep), (errors.shape[2], 1)]:
+    for count, kept in [*zip(pairs, keep), (pairs[-1] if keep[-1] == 1 else errors.shape[2], 1)]:
         nfe, before = nfe + alive.shape[1] * (count - before), count
         energies = errors[:, :, :count].mean(dim=2).gather(1, alive)
         alive = alive.gather(1, energies.sort(dim=1, stable=True).indices[:, :kept])
