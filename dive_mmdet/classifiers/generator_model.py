@@ -28,7 +28,7 @@ class ClassGeneratorModel(BaseModel):
                  data_preprocessor: dict | None = None, init_cfg: dict | None = None):
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.precision = require_precision(precision)
+        self.precision = require_precision(precision, training=True)
         self.likelihood = Likelihood(self.backbone, **listening or {})
 
     def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):

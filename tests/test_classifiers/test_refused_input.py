@@ -1,5 +1,4 @@
 """Input that cannot be right is refused in one sentence that says what, where and what to do."""
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -68,12 +67,15 @@ def test_a_budget_smaller_than_one_loop():
 
 
 @pytest.mark.parametrize('size', [256, 512])
-def test_files_that_the_user_must_bring(size, tmp_path):
+def test_files_that_the_user_must_bring(size, tmp_path, monkeypatch):
     """What to get and where it goes, before anything is built."""
     path = ROOT / f'configs/dive_cls/dit-xl-2_{size}_imagenet.py'
+    monkeypatch.syspath_prepend(ROOT / 'tools')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, 'argv', ['test.py', str(path), 'weights.pth'])
+    from _delegate import run_framework_tool
     for missing in Config.fromfile(path).required_files:
-        done = subprocess.run([sys.executable, ROOT / 'tools/test.py', path, 'weights.pth'], cwd=tmp_path,
-                              capture_output=True, text=True)
-        sentence = done.stderr.strip().splitlines()[-1]
-        assert done.returncode == 1 and sentence.startswith(f'{missing} is missing: get ') and sentence.endswith('.')
+        with pytest.raises(SystemExit) as stop:
+            run_framework_tool('test.py')
+        assert stop.value.code.startswith(f'{missing} is missing: get ') and stop.value.code.endswith('.')
         (tmp_path / missing).mkdir(parents=True)

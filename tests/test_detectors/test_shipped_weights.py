@@ -10,7 +10,7 @@ from mmengine.runner import load_checkpoint
 from dive_mmdet.datasets.digit_scenes import DigitSceneComposer
 
 ROOT = Path(__file__).resolve().parents[2]
-CHEAP = dict(finalists=1, hypotheses=1, max_moves=2, polish_rounds=1, revisit=1)
+CHEAP = dict(candidates=4, finalists=1, hypotheses=1, max_moves=2, polish_rounds=1, revisit=0, final_pairs=4)
 
 
 @pytest.fixture(scope='module')
