@@ -104,7 +104,7 @@ def test_of_attributes_only_the_statistics_are_named_and_none_is_called(tmp_path
 
 @pytest.mark.parametrize('name', ['inversion_hook', 'prior_hook'])
 def test_hooks_guard_before_the_runner_loads(bad, name):
-    model = SimpleNamespace(install_prior=lambda *_: None, install_inverter=lambda *_: None, backbone=None)
+    model = torch.nn.Linear(1, 1)
     hook = HOOKS.build(Config.fromfile(DIVE)[name])
     hook.install = lambda _: None
     hook.before_run(SimpleNamespace(model=model))
@@ -152,11 +152,11 @@ def test_tools_guard(bad, data, tmp_path, monkeypatch, name):
     assert not list(tmp_path.glob('work/x.*'))
 
 
-def test_diffusers_guards_first_stages_itself(bad, tmp_path):
+def test_first_stages_are_guarded(bad, tmp_path):
     folder = tmp_path / 'first_stage'
     AutoencoderKL(block_out_channels=(32,)).save_pretrained(folder, safe_serialization=False)
     KLFirstStage(pretrained=str(folder))
     shutil.copy(bad, folder / 'diffusion_pytorch_model.bin')
-    for pretrained in (bad, str(folder)):
-        with pytest.raises(OSError):
+    for pretrained, error in ((bad, UnreadableCheckpoint), (str(folder), OSError)):  # diffusers guards folders itself
+        with pytest.raises(error):
             KLFirstStage(pretrained=pretrained)
