@@ -1,6 +1,8 @@
 """What a run says of itself while it runs, and what its files say."""
+import io
 import json
 import random
+import runpy
 import sys
 import time
 from pathlib import Path
@@ -12,7 +14,8 @@ from dive_mmdet.engine.metrics_so_far import metrics_so_far
 from dive_mmdet.engine.progress import Progress
 from dive_mmdet.engine.record_log import RecordLog
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'tools/analysis_tools'))
+TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+sys.path.insert(0, str(TOOLS / 'analysis_tools'))
 
 
 class Logger(list):
@@ -25,6 +28,18 @@ def test_lines_come_by_time_though_no_image_is_finished():
         while len(logger) < 3:
             time.sleep(0.005)
     assert logger[0] == 'rank 0 of 1: 0/10 images, eta unknown, 0.00 s and 0 evaluations an image'
+
+
+def test_a_terminal_has_a_live_line(monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, 'stderr', terminal)
+    logger = Logger()
+    with Progress(logger, 10, 0.01, 'rank 0 of 1') as progress:
+        progress.add(2, 7)
+        while '1/10' not in terminal.getvalue():
+            time.sleep(0.005)
+    assert terminal.getvalue().startswith('\r\033[Krank 0 of 1: ') and terminal.getvalue().endswith('\n')
 
 
 def test_a_line_says_how_far_and_how_fast():
@@ -43,6 +58,16 @@ def test_a_line_says_how_far_and_how_fast():
     ('test.py a --cfg-options x=1 test_cfg.resume=True', 'test.py a --cfg-options x=1 test_cfg.resume=True')])
 def test_the_command_that_goes_on(arguments, expected):
     assert with_resume(arguments.split()) == expected.split()
+
+
+def test_our_test_tool_says_resume_as_the_frameworks_takes_it(monkeypatch):
+    seen = []
+    monkeypatch.syspath_prepend(str(TOOLS))
+    import _delegate
+    monkeypatch.setattr(_delegate, 'run_mmdet_tool', lambda name: seen.append((name, *sys.argv[1:])))
+    monkeypatch.setattr(sys, 'argv', ['tools/test.py', 'a.py', '--resume', 'b.pth'])
+    runpy.run_path(str(TOOLS / 'test.py'), run_name='__main__')
+    assert seen == [('test.py', 'a.py', 'b.pth', '--cfg-options', 'test_cfg.resume=True')]
 
 
 def detections(boxes, scores, labels):
