@@ -27,7 +27,8 @@ class RunState:
         self.session = self.index.sessions[-1]
         self.records = {image: place.read() for image, place in self.index.finished.items()}
         self.failures = {image: place.read()['failure'] for image, place in self.index.failed.items()}
-        self.latest = [record for record in self.records.values() if record['time'] >= started]
+        every = list(self.records.values())
+        self.latest = [record for record in every if record['time'] >= started] or every
 
     @property
     def images(self) -> int:
@@ -47,7 +48,7 @@ class RunState:
 
     @property
     def seconds_per_image(self) -> float:
-        """Of the last run, by all its ranks together; nan where it finished none."""
+        """Of the last run, by all its ranks together, or of those before where it computed none; nan where none did."""
         if not self.latest:
             return float('nan')
         return sum(record['seconds'] for record in self.latest) / len(self.latest) / self.session['ranks']
