@@ -64,7 +64,7 @@ def test_our_test_tool_says_resume_as_the_frameworks_takes_it(monkeypatch):
     seen = []
     monkeypatch.syspath_prepend(str(TOOLS))
     import _delegate
-    monkeypatch.setattr(_delegate, 'run_mmdet_tool', lambda name: seen.append((name, *sys.argv[1:])))
+    monkeypatch.setattr(_delegate, 'run_framework_tool', lambda name: seen.append((name, *sys.argv[1:])))
     monkeypatch.setattr(sys, 'argv', ['tools/test.py', 'a.py', '--resume', 'b.pth'])
     runpy.run_path(str(TOOLS / 'test.py'), run_name='__main__')
     assert seen == [('test.py', 'a.py', 'b.pth', '--cfg-options', 'test_cfg.resume=True')]
