@@ -46,5 +46,5 @@ test_dataloader = dict(
                   dict(type='dive_mmdet.HalvingCenterCrop', size=image_size),
                   dict(type='PackInputs', meta_keys=('img_path', 'ori_shape', 'img_shape'))]))
 test_evaluator = dict(type='Accuracy', topk=(1, 5))
-test_cfg = dict(type='TestLoop')
+test_cfg = dict(type='dive_mmdet.ResumableTestLoop')
 default_hooks = dict(logger=dict(interval=1))

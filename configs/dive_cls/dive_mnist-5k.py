@@ -1,9 +1,7 @@
 # DIVE on MNIST-5k: `python tools/test.py` with this file and weights/dive_mnist_5k.pth.
-_base_ = ['../_base_/default_runtime_cls.py', '../_base_/datasets/mnist_5k.py', '../_base_/models/dit_mnist-5k.py']
+_base_ = ['../_base_/dive_cls.py', '../_base_/datasets/mnist_5k.py', '../_base_/models/dit_mnist-5k.py']
 
 # ---- often changed: what is searched, how hard ----
-# Without the lowest noise, at which an image tells its class already. All methods share this bank.
-objective = dict(num_pairs=50, low=300, high=1000, space='sample')
 inversion_hook = dict(
     type='dive_mmdet.InversionHook',
     inverter=dict(
@@ -11,7 +9,7 @@ inversion_hook = dict(
         candidates=[5, 3],  # classes that are compared: by expected images, and by a gradient at the best of those
         pairs=[2, 8], keep=[4, 2],  # how they are compared
         gradient_pairs=2),
-    objective=objective)
+    objective={{_base_.objective}})
 # ---- rarely changed: the model ----
 custom_hooks = [inversion_hook]
 model = dict(
@@ -22,6 +20,3 @@ model = dict(
     hooks=custom_hooks)  # interfaces that run no hooks read them here
 
 train_dataloader = None
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-default_hooks = dict(logger=dict(interval=1))

