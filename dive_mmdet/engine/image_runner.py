@@ -1,5 +1,6 @@
 """Runs a detector over a data set with every finished image on disk, and scores what is there."""
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,46 +36,71 @@ def run_images(config: str, checkpoint: str, out: Path, ann_file: str | None = N
     """
     cfg = Config.fromfile(config)
     cfg.merge_from_dict(cfg_options or {})
-    for hook in [*cfg.get('custom_hooks', []), *cfg.model.get('hooks', [])] if precision else ():
-        if 'objective' in hook:
-            hook.objective.precision = precision
+    set_precision(cfg, precision)
     cfg.test_cfg = dict(type='TestLoop')  # decides no result here, and records of before it was changed stay valid
-    key = fingerprint(cfg.pretty_text, checkpoint)
-    store = RecordStore(out, key)
+    store = RecordStore(out, fingerprint(cfg.pretty_text, checkpoint))
     dataset_cfg = cfg.test_dataloader.dataset
     if ann_file is not None:
         dataset_cfg.ann_file = ann_file
     with DefaultScope.overwrite_default_scope('mmdet'):
         dataset = DATASETS.build(dataset_cfg)
+
+    def build() -> Callable[[list[int]], list[dict]]:
+        guard_loading()
+        model = init_detector(cfg, checkpoint, device='cuda:0' if torch.cuda.is_available() else 'cpu')
+        return lambda places: [_record(sample) for sample in model.test_step(
+            pseudo_collate([dataset[place] for place in places]))]
+
     ids = [dataset.get_data_info(index)['img_id'] for index in range(len(dataset))]
+    return run_missing(store, ids, batch_size or cfg.test_dataloader.batch_size, build, show)
+
+
+def set_precision(cfg: Config, precision: str | None) -> None:
+    """Set the precision of a config's objective, where one is given."""
+    for hook in [*cfg.get('custom_hooks', []), *cfg.model.get('hooks', [])] if precision else ():
+        if 'objective' in hook:
+            hook.objective.precision = precision
+
+
+def run_missing(store: RecordStore, ids: Sequence[int], batch_size: int, build: Callable[[], Callable],
+                show: Callable[[str], None]) -> list[dict]:
+    """Records of images, computed where the store has none and written batch by batch.
+
+    Args:
+        store: of the records.
+        ids: of the images.
+        batch_size: images at once.
+        build: called once if a record is missing; what it returns makes records of places in `ids`.
+        show: called with a line of progress.
+
+    Returns:
+        records in the order of `ids`, with their `img_id` and the `seconds` that each took.
+    """
     records = [store.get(image_id) for image_id in ids]
-    todo = [index for index, record in enumerate(records) if record is None]
+    todo = [place for place, record in enumerate(records) if record is None]
     if len(todo) < len(ids):
         show(f'{len(ids) - len(todo)} of {len(ids)} images were finished before')
     if not todo:
         return records
-    guard_loading()
-    model = init_detector(cfg, checkpoint, device='cuda:0' if torch.cuda.is_available() else 'cpu')
-    size, start = batch_size or cfg.test_dataloader.batch_size, time.monotonic()
-    for begin in range(0, len(todo), size):
-        part = todo[begin:begin + size]
+    predict, start = build(), time.monotonic()
+    for begin in range(0, len(todo), batch_size):
+        part = todo[begin:begin + batch_size]
         tick = time.monotonic()
         with torch.no_grad():
-            samples = model.test_step(pseudo_collate([dataset[index] for index in part]))
+            found = predict(part)
         seconds = (time.monotonic() - tick) / len(part)
-        for index, sample in zip(part, samples):
-            records[index] = store.put(ids[index], _record(ids[index], sample, seconds))
+        for place, record in zip(part, found):
+            records[place] = store.put(ids[place], dict(record, img_id=int(ids[place]), seconds=seconds))
         done, spent = begin + len(part), time.monotonic() - start
         show(f'{done}/{len(todo)} images, {seconds:.2f} s an image, {spent:.0f} s, '
              f'{spent / done * (len(todo) - done):.0f} s to go')
     return records
 
 
-def _record(image_id: int, sample, seconds: float) -> dict:
+def _record(sample) -> dict:
     found = sample.pred_instances
-    return dict(img_id=int(image_id), seconds=seconds, nfe=float(sample.get('nfe', 0)),
-                inversion=sample.get('inversion', None), bboxes=found.bboxes.tolist(), scores=found.scores.tolist(),
-                labels=found.labels.tolist())
+    return dict(nfe=float(sample.get('nfe', 0)), inversion=sample.get('inversion', None), bboxes=found.bboxes.tolist(),
+                scores=found.scores.tolist(), labels=found.labels.tolist())
 
 
 def evaluate_records(records: list[dict], ann_file: str, classes: tuple[str, ...]) -> dict[str, float]:

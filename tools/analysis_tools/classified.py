@@ -1,7 +1,6 @@
 """Runs a classifier over a data set with every finished image on disk, and scores what is there."""
-import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +10,8 @@ from mmengine.registry import DATASETS, DefaultScope
 from mmpretrain.apis import get_model
 from mmpretrain.evaluation import Accuracy
 
+from dive_mmdet.diffusion.untrusted import guard_loading
+from dive_mmdet.engine.image_runner import run_missing, set_precision
 from dive_mmdet.engine.record_store import RecordStore, fingerprint
 
 
@@ -34,37 +35,30 @@ def classify_images(cfg: Config, checkpoint: str, out: Path, indices: Sequence[i
         (`best`), `seconds`, `nfe` (0 for classifiers that count none), `shared_nfe` of all images together, and
         `trace`, the course of the search.
     """
-    for hook in [*cfg.get('custom_hooks', []), *cfg.model.get('hooks', [])] if precision else ():
-        if 'objective' in hook:
-            hook.objective.precision = precision
-    store = RecordStore(out, fingerprint(cfg.pretty_text, checkpoint))
-    records = {index: store.get(index) for index in indices}
-    todo = [index for index, record in records.items() if record is None]
-    if todo:
+    set_precision(cfg, precision)
+
+    def build() -> Callable[[list[int]], list[dict]]:
         with DefaultScope.overwrite_default_scope('mmpretrain'):
             dataset = DATASETS.build(cfg.test_dataloader.dataset)
+        guard_loading()
         model = get_model(cfg, pretrained=checkpoint, device='cuda:0' if torch.cuda.is_available() else 'cpu')
         if prepare is not None:
             prepare(model)
-    size, start = batch_size or cfg.test_dataloader.batch_size, time.monotonic()
-    for begin in range(0, len(todo), size):
-        part = todo[begin:begin + size]
-        tick = time.monotonic()
-        with torch.no_grad():
-            samples = model.test_step(default_collate([dataset[index] for index in part]))
-        seconds = (time.monotonic() - tick) / len(part)
-        shared = getattr(getattr(model, 'inverter', None), 'shared_nfe', 0)
-        for index, sample in zip(part, samples):
-            records[index] = store.put(index, _record(index, sample, seconds, shared))
-        done, spent = begin + len(part), time.monotonic() - start
-        show(f'{done}/{len(todo)} images, {seconds:.2f} s an image, {spent / done * (len(todo) - done):.0f} s to go')
-    return [records[index] for index in indices]
+
+        def predict(places: list[int]) -> list[dict]:
+            samples = model.test_step(default_collate([dataset[indices[place]] for place in places]))
+            shared = getattr(getattr(model, 'inverter', None), 'shared_nfe', 0)
+            return [_record(sample, shared) for sample in samples]
+        return predict
+
+    store = RecordStore(out, fingerprint(cfg.pretty_text, checkpoint))
+    return run_missing(store, indices, batch_size or cfg.test_dataloader.batch_size, build, show)
 
 
-def _record(index: int, sample, seconds: float, shared: int) -> dict:
+def _record(sample, shared: int) -> dict:
     scores, best = sample.pred_score.topk(min(5, len(sample.pred_score)))
-    return dict(img_id=int(index), truth=int(sample.gt_label), label=int(sample.pred_label), scores=scores.tolist(),
-                best=best.tolist(), seconds=seconds, nfe=float(sample.get('nfe', 0)), shared_nfe=shared,
+    return dict(truth=int(sample.gt_label), label=int(sample.pred_label), scores=scores.tolist(), best=best.tolist(),
+                nfe=float(sample.get('nfe', 0)), shared_nfe=shared,
                 trace=(sample.get('inversion') or {}).get('trace', []))
 
 
