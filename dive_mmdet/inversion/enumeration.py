@@ -42,8 +42,7 @@ class AdaptiveEnumeration:
         trace, images = Trace(posterior), torch.arange(len(posterior))
         alive = self._start(posterior)
         dropped = []
-        last = self.pairs[-1] if self.keep and self.keep[-1] == 1 else posterior.num_pairs
-        for count, keep in [*zip(self.pairs, self.keep), (last, None)]:
+        for count, keep in self.stages(posterior.num_pairs):
             energies, order = self._energies(posterior, alive, count).sort(dim=1, stable=True)
             alive = alive.gather(1, order)
             trace.add(images, alive[:, :1], energies[:, 0])
@@ -59,6 +58,11 @@ class AdaptiveEnumeration:
             worst = above[:, -1:] if above.shape[1] else worst
         return Inversion(ids=alive[:, :1], energy=energies[:, 0], nfe=posterior.nfe.clone(), trace=trace.courses,
                          class_energy=by_class)
+
+    def stages(self, num_pairs: int) -> list[tuple[int, int | None]]:
+        """On how many pairs of a bank each stage compares and how many classes it keeps, None where it answers."""
+        last = self.pairs[-1] if self.keep and self.keep[-1] == 1 else num_pairs
+        return [*zip(self.pairs, self.keep), (last, None)]
 
     def _start(self, posterior: Posterior) -> Tensor:
         """(N, M): the classes that the first stage compares."""

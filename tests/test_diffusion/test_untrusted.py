@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MMDET_TEST = Path(mmdet.__file__).parent / '.mim/tools/test.py'
 DIVE = str(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
 PRIOR = str(ROOT / 'configs/prior/layout-prior_digit-scenes.py')
+DIVE_CLS = str(ROOT / 'configs/dive_cls/dive_mnist-5k.py')
 FASTER_RCNN = str(ROOT / 'configs/faster_rcnn/faster-rcnn_r18_digit-scenes.py')
 
 
@@ -134,6 +135,8 @@ TOOLS = {
     'assemble': ('tools/misc/assemble.py', DIVE, 'WORK/x.pth', '--generator', 'BAD', '--prior', 'BAD'),
     'calibrate': ('tools/misc/calibrate.py', DIVE, 'BAD', '--ann-file', 'truth.json', '--img-prefix', '.', '--work-dir',
                   'WORK', '--cfg-options', 'DATA'),
+    'classify': ('tools/analysis_tools/evaluate_classifier.py', DIVE_CLS, 'BAD', '--images', '1', '--out', 'WORK'),
+    'stages': ('tools/analysis_tools/tune_stages.py', DIVE_CLS, 'BAD', '--images', '1'),
     'check': ('tools/analysis_tools/check_generator.py', DIVE, 'BAD', '--count', '1', '--cfg-options', 'DATA'),
 }
 

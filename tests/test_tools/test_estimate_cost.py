@@ -74,6 +74,8 @@ def test_weights_and_their_views_are_not_counted():
     (dict(type='dive_mmdet.GradientInverter', loops=20), 250, 1000, 20_000),  # the published figure
     (dict(type='dive_mmdet.ExhaustiveEnumeration'), 250, 1000, 250_000),
     (dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[25], keep=[5]), 250, 1000, 25_000 + 5 * 225),
+    (dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[1, 4], keep=[8, 1]), 50, 1000, 1000 + 8 * 3),
+    (dict(type='dive_mmdet.GradientInverter', loops=2, candidates=3), 50, 1000, 2 * (3 * 50 + 4 * 50)),
     (dict(type='dive_mmdet.ProposalInverter', max_nfe=300), 16, 10, 300),
     (dict(type='dive_mmdet.ProposalInverter'), 16, 10, None),
 ])

@@ -19,6 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from dive_mmdet.diffusion.conditional import ConditionalGenerator
 from dive_mmdet.diffusion.precision import mixed_precision
+from dive_mmdet.inversion import AdaptiveEnumeration
 from dive_mmdet.registry import MODELS
 
 GIB = 2 ** 30
@@ -52,14 +53,14 @@ def evaluations(inverter: Mapping, num_pairs: int, num_classes: int) -> int | No
     """NFE an image at most, without the evidence of found objects; None where the search decides."""
     kind = inverter['type'].rpartition('.')[2]
     if kind == 'GradientInverter':
-        # A step is a forward and a backward; the monitor evaluates the bank once a loop.
-        return inverter.get('starts', 1) * inverter.get('loops', 20) * num_pairs * (3 + 1)
+        # A step is a forward and a backward; the monitor evaluates the bank once a loop, and every candidate too.
+        loop = num_pairs * (3 + 1 + inverter.get('candidates', 0))
+        return inverter.get('starts', 1) * inverter.get('loops', 20) * loop
     if kind == 'ExhaustiveEnumeration':
         return num_classes * num_pairs
     if kind == 'AdaptiveEnumeration':
-        stages = [*zip(inverter['pairs'], inverter['keep']), (num_pairs, None)]
         spent, done, alive = 0, 0, num_classes
-        for pairs, keep in stages:
+        for pairs, keep in AdaptiveEnumeration(inverter['pairs'], inverter['keep']).stages(num_pairs):
             spent, done, alive = spent + alive * (pairs - done), pairs, keep
         return spent
     return inverter.get('max_nfe')

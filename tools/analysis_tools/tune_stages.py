@@ -21,7 +21,8 @@ from mmpretrain.apis import get_model
 from torch import Tensor
 
 from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
-from dive_mmdet.inversion import Likelihood
+from dive_mmdet.diffusion.untrusted import guard_loading
+from dive_mmdet.inversion import AdaptiveEnumeration, Likelihood
 
 PAIRS = (1, 2, 4, 8, 16)
 KEEP = (200, 100, 50, 20, 10, 5, 3, 2, 1)
@@ -32,10 +33,10 @@ def replay(errors: Tensor, pairs: tuple[int, ...], keep: tuple[int, ...]) -> tup
     """What `AdaptiveEnumeration` answers given all errors (N, C, P), (N,), and its evaluations an image."""
     alive = torch.arange(errors.shape[1]).repeat(len(errors), 1)                      # (N, M)
     nfe, before = 0, 0
-    for count, kept in [*zip(pairs, keep), (pairs[-1] if keep[-1] == 1 else errors.shape[2], 1)]:
+    for count, kept in AdaptiveEnumeration(pairs, keep).stages(errors.shape[2]):
         nfe, before = nfe + alive.shape[1] * (count - before), count
         energies = errors[:, :, :count].mean(dim=2).gather(1, alive)
-        alive = alive.gather(1, energies.sort(dim=1, stable=True).indices[:, :kept])
+        alive = alive.gather(1, energies.sort(dim=1, stable=True).indices[:, :kept or 1])
     return alive[:, 0], nfe
 
 
@@ -84,6 +85,7 @@ def all_errors(config: Config, checkpoint: str, images: int, batch_size: int) ->
     """Errors of all classes on all pairs, (N, C, P), the true classes, (N,), and the objective."""
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         dataset = DATASETS.build(config.tuning_dataset)
+    guard_loading()
     model = get_model(config, pretrained=checkpoint, device='cuda:0' if torch.cuda.is_available() else 'cpu')
     classes, errors, truth = model.backbone.vocabulary.class_ids, [], []
     for part in torch.arange(images).split(batch_size):
