@@ -28,15 +28,15 @@ COLUMNS = ('accuracy_top1', 'accuracy_top5', 'nfe_per_image', 'seconds_per_image
 
 
 def weights_of(data_set: str, method: str) -> Path:
-    """Where the shipped weights lie.
+    """Where the weights lie.
 
     Raises:
         SystemExit: they are missing.
     """
     path = ROOT / 'weights' / f'{"resnet" if method == "resnet" else "dive"}_{data_set}.pth'
     if not path.is_file():
-        sys.exit(f'{path.relative_to(ROOT)} is missing: check out the repository whole, or train it as '
-                 'docs/classification.md says.')
+        sys.exit(f'{path.relative_to(ROOT)} is missing: no weights of classifiers are shipped yet, make them with '
+                 '`make train-classify`.')
     return path
 
 
