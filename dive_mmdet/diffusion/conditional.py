@@ -1,4 +1,6 @@
 """p(x | condition): what the generators of layouts and of classes have in common."""
+from abc import abstractmethod
+
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
@@ -95,9 +97,9 @@ class ConditionalGenerator(BaseModule):
     def _output(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
         return self.denoiser(x_t.contiguous(memory_format=self.memory_format), t, self.condition(rows))
 
+    @abstractmethod
     def training_rows(self, ids: Tensor, generator: torch.Generator | None) -> Tensor:
         """Rows of training conditions, some of whose classes are hidden, (N, L) -> (N, L, D)."""
-        raise NotImplementedError
 
     def loss(self, latents: Tensor, ids: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Training loss at random timesteps, latents (N, c, h, w) and token ids (N, L) -> scalar."""

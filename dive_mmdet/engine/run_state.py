@@ -44,6 +44,8 @@ class RunState:
             os.kill(self.session['process'], 0)
         except ProcessLookupError:
             return False
+        except PermissionError:  # somebody else's
+            return True
         return True
 
     @property

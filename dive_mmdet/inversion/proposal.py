@@ -75,8 +75,9 @@ class ProposalInverter:
         self.slack, self.first_step, self.max_moves, self.area_exponent = slack, first_step, max_moves, area_exponent
         self.min_gain, self.polish_rounds, self.revisit, self.guided = min_gain, polish_rounds, revisit, guided
         self.hypothesis_pairs, self.reach, self.objects_per_round = hypothesis_pairs, reach, objects_per_round
-        self.refine, self.final_pairs = MODELS.build(refine) if refine else None, final_pairs
-        self.atlas, self.shared_nfe, self.max_nfe = None, 0, max_nfe
+        self.refine = MODELS.build(refine) if refine else None
+        self.final_pairs, self.max_nfe = final_pairs, max_nfe
+        self.atlas, self.shared_nfe = None, 0
 
     def invert(self, posterior: Posterior) -> Inversion:
         """Search the layouts of N images side by side."""
