@@ -55,7 +55,7 @@ def load_untrusted(path: str | Path, known: Sequence[str] = (*LIGHTNING, *RUNNER
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'No checkpoint at {path}: give the file that was downloaded.')
+        raise FileNotFoundError(f'No checkpoint at {path}: give one that is there.')
     stand_ins = [(type(name.rpartition('.')[2], (Attribute if name == 'builtins.getattr' else Placeholder,), {}), name)
                  for name in known]
     try:

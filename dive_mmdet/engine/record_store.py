@@ -6,9 +6,15 @@ from pathlib import Path
 
 
 def fingerprint(config_text: str, *weights: str) -> str:
-    """What decides a result: the configuration and the bytes of the weight files."""
+    """What decides a result: the configuration and the bytes of the weight files.
+
+    Raises:
+        FileNotFoundError: one of them is missing.
+    """
     digest = hashlib.sha256(config_text.encode())
     for path in weights:
+        if not Path(path).is_file():
+            raise FileNotFoundError(f'No checkpoint at {path}: give one that is there.')
         digest.update(Path(path).read_bytes())
     return digest.hexdigest()
 

@@ -1,4 +1,5 @@
 """Records of images that other tools read."""
+import pytest
 from mmengine.config import Config
 
 from dive_mmdet.engine import image_runner
@@ -15,3 +16,9 @@ def test_the_loop_of_the_tests_is_no_part_of_the_key(tiny_detector, tmp_path, mo
         image_runner.run_images(str(tmp_path / 'config.py'), str(tiny_detector / 'weights.pth'), tmp_path / 'records',
                                 show=lambda line: None)
     assert len(keys) == 2
+
+
+def test_a_missing_checkpoint_is_one_sentence_and_leaves_nothing(tiny_detector, tmp_path):
+    with pytest.raises(FileNotFoundError, match='^No checkpoint at .*nothing.pth: give one that is there.$'):
+        image_runner.run_images(str(tiny_detector / 'config.py'), str(tmp_path / 'nothing.pth'), tmp_path / 'records')
+    assert not (tmp_path / 'records').exists()
