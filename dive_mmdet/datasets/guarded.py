@@ -2,6 +2,7 @@
 from dataclasses import dataclass
 
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.structures import BaseDataElement
 from torch.utils.data import Dataset
 
 from dive_mmdet.registry import DATASETS
@@ -21,6 +22,18 @@ class GuardedItem:
     info: dict
     data: dict | None = None
     reason: str = ''
+
+    @property
+    def sample(self) -> BaseDataElement:
+        """What the pipeline packed, to be answered; of several views (test-time augmentation) the first."""
+        packed = self.data['data_samples']
+        return packed[0] if isinstance(packed, list) else packed
+
+    def copied(self) -> dict:
+        """The data for a model that may write into the samples it is given."""
+        packed = self.data['data_samples']
+        return dict(self.data, data_samples=[view.clone() for view in packed] if isinstance(packed, list)
+                    else packed.clone())
 
 
 @DATASETS.register_module()

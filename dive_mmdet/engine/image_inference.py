@@ -65,12 +65,11 @@ class ImageInference:
 
     def _predict(self, items: list[GuardedItem], fp16: bool) -> list[BaseDataElement]:
         with torch.no_grad(), autocast(enabled=fp16):
-            # Copies: mmpretrain's models write into the samples that they are given.
-            return self.model.test_step(self.collate(
-                [dict(item.data, data_samples=item.data['data_samples'].clone()) for item in items]))
+            # mmpretrain's models write into the samples that they are given.
+            return self.model.test_step(self.collate([item.copied() for item in items]))
 
     def _checked(self, item: GuardedItem, sample: BaseDataElement) -> Outcome:
-        found = to_plain(sample, item.data['data_samples'])
+        found = to_plain(sample, item.sample)
         if not is_finite(found):
             return self._again(item, FloatingPointError('The result is not finite.'))
         return Outcome(item, sample, found)
@@ -81,7 +80,7 @@ class ImageInference:
             if lower or self.fp16:
                 try:
                     sample, = self._predict([item], fp16=False)
-                    found = to_plain(sample, item.data['data_samples'])
+                    found = to_plain(sample, item.sample)
                     if is_finite(found):
                         return Outcome(item, sample, found)
                 except Exception as other:

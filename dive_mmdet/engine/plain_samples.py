@@ -32,7 +32,7 @@ def is_finite(found: dict) -> bool:
 def nothing_found(item: GuardedItem, num_classes: int) -> BaseDataElement:
     """The sample of an image that failed: without detections; of a classifier, with no score for any class."""
     if item.data is not None:
-        sample = item.data['data_samples'].clone()
+        sample = item.sample.clone()
     elif 'gt_label' in item.info:
         from mmpretrain.structures import DataSample
         sample = DataSample(metainfo=dict(img_path=item.info.get('img_path'))).set_gt_label(item.info['gt_label'])

@@ -151,7 +151,7 @@ class ResumableTestLoop(TestLoop):
         if record is None:
             return None
         self.progress.stored += 1
-        return add_plain(item.data['data_samples'], record['found'])
+        return add_plain(item.sample, record['found'])
 
     def _store(self, outcome: Outcome) -> BaseDataElement:
         image = outcome.item.image

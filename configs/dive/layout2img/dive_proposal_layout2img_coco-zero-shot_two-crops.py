@@ -11,4 +11,3 @@ tta_pipeline = [
         [{{_base_.pack}}],
     ]),
 ]
-test_cfg = dict(type='TestLoop')  # mmdet's augmentation makes lists of samples, which the resumable loop does not store
