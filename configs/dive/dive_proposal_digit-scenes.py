@@ -18,7 +18,7 @@ inversion_hook = dict(
     # Without the lowest noise, at which the layout is forgotten, and the highest (docs/design.md).
     objective=dict(num_pairs=16, low=200, high=900, space='epsilon'))
 # ---- sometimes changed: the prior ----
-prior_hook = dict(type='dive_mmdet.LayoutPriorHook', prior={{_base_.layout_prior}}, weight=0.0)
+prior_hook = dict(type='dive_mmdet.LayoutPriorHook', prior={{_base_.layout_prior}}, weight=0.1)
 # ---- rarely changed: the model ----
 custom_hooks = [inversion_hook, prior_hook]
 model = dict(

@@ -1,10 +1,12 @@
-# Errors of v at t = 200 to 900; what an object must be worth grows with the mean weight over t.
+# Errors of v at t = 200 to 900; energies beside it grow as what true layouts of `calib` explain does.
 _base_ = ['../dive_proposal_digit-scenes.py']
 
+scale = 5.6
 inversion_hook = dict(
     _base_.inversion_hook,
-    inverter=dict(_base_.inversion_hook.inverter, min_gain=126 * _base_.inversion_hook.inverter.min_gain,
-                  reach=126 * _base_.inversion_hook.inverter.reach),
+    inverter=dict(_base_.inversion_hook.inverter, min_gain=scale * _base_.inversion_hook.inverter.min_gain,
+                  reach=scale * _base_.inversion_hook.inverter.reach),
     objective=dict(num_pairs=16, low=200, high=900, space='v_prediction'))
-custom_hooks = [inversion_hook, {{_base_.prior_hook}}]
+prior_hook = dict(_base_.prior_hook, weight=scale * _base_.prior_hook.weight)
+custom_hooks = [inversion_hook, prior_hook]
 model = dict(hooks=custom_hooks)
