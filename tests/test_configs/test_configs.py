@@ -63,6 +63,6 @@ def test_an_ablation_changes_the_search_or_the_head_and_nothing_else(path):
     for config in (ablation, base):
         config.model.pop('hooks')
         config.model.pop('bbox_head')
-        for name in ('custom_hooks', 'inversion_hook', 'prior_hook'):
-            config.pop(name)
+        for name in ('custom_hooks', 'inversion_hook', 'prior_hook', 'scale'):
+            config.pop(name, None)
     assert ablation.to_dict() == base.to_dict()
