@@ -3,8 +3,8 @@
     python tools/analysis_tools/search_quality.py CONFIG CHECKPOINT --records work_dirs/demo_300/dive --count 100
 
 Reads the records of a finished run (`tools/demo.py`), takes a bank of noise that the search never used and compares,
-image by image, the energies of the found, the true and the empty layout. Annotations are read here and nowhere in the
-search.
+image by image, the energies of the found, the true and the empty layout: what was searched, likelihood + weight x
+prior, and the likelihood alone. Annotations are read here and nowhere in the search.
 """
 import argparse
 import json
@@ -48,9 +48,15 @@ def main() -> None:
                           for image_id in image_ids])
     generator = model.backbone
     likelihood = Likelihood(generator, **dict(config.custom_hooks[0].objective, num_pairs=args.pairs, seed=args.seed))
-    energies = [likelihood.errors(latents, generator.embed(ids))
-                for ids in (found, true, generator.vocabulary.empty().expand_as(true))]
-    print(json.dumps(summarise(*energies), indent=2))
+    layouts = [generator.embed(ids) for ids in (found, true, generator.vocabulary.empty().expand_as(true))]
+    errors = [likelihood.errors(latents, rows) for rows in layouts]
+    rates = summarise(*errors)
+    if model.prior_weight:
+        with torch.no_grad():
+            energies = [error + model.prior_weight * model.prior.energy(rows)[:, None]
+                        for error, rows in zip(errors, layouts)]
+        rates = dict(summarise(*energies), likelihood_alone=rates)
+    print(json.dumps(rates, indent=2))
 
 
 if __name__ == '__main__':
