@@ -14,14 +14,18 @@ inversion_hook = dict(
         min_side=3 / _base_.image_size,
         # Up to eight objects are added before the image is looked at anew.
         candidates=24, finalists=8, objects_per_round=8, hypotheses=2, hypothesis_pairs=2,
+        refine_pairs=4, polish_pairs=4,  # on which moves are compared; the whole bank decides
         # Energy that an object must be worth: what an object explains grows with its area.
-        min_gain=0.01 * sides[0] ** 2,
-        reach=0.005 * sides[0] ** 2,  # energy that a better box may bring a class
+        min_gain=0.07 * sides[0] ** 2,
+        reach=0.035 * sides[0] ** 2,  # energy that a better box may bring a class
         revisit=0),  # second thoughts cost the square of the number of objects
-    objective=dict(num_pairs=8, low=200, high=900, space='epsilon'),
+    # At high noise the layout is all that says where an object ends (docs/your_own_data.md).
+    objective=dict(num_pairs=8, low=400, high=1000, space='sample'),
     batch_size=max(8, 512 * 64 ** 2 // _base_.image_size ** 2))  # network evaluations at once: bounds the memory
 # ---- sometimes changed: the prior ----
-prior_hook = dict(type='dive_mmdet.LayoutPriorHook', prior={{_base_.layout_prior}}, weight=0.0)
+# Its energy is a mean over slots, the likelihood's one over the image.
+prior_weight = 3 * _base_.num_objects * sides[0] ** 2
+prior_hook = dict(type='dive_mmdet.LayoutPriorHook', prior={{_base_.layout_prior}}, weight=prior_weight)
 # ---- rarely changed: the model ----
 custom_hooks = [inversion_hook, prior_hook]
 model = dict(
