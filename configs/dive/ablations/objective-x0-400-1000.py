@@ -1,12 +1,7 @@
-# Errors of x0 at t = 400 to 1000; energies beside it grow as what true layouts of `calib` explain does.
-_base_ = ['../dive_proposal_digit-scenes.py']
+# Errors of x0 at t = 400 to 1000, where true layouts explain as much.
+_base_ = ['./objective-x0-200-900.py']
 
-scale = 4.7
 inversion_hook = dict(
-    _base_.inversion_hook,
-    inverter=dict(_base_.inversion_hook.inverter, min_gain=scale * _base_.inversion_hook.inverter.min_gain,
-                  reach=scale * _base_.inversion_hook.inverter.reach),
-    objective=dict(num_pairs=16, low=400, high=1000, space='sample'))
-prior_hook = dict(_base_.prior_hook, weight=scale * _base_.prior_hook.weight)
-custom_hooks = [inversion_hook, prior_hook]
+    _base_.inversion_hook, objective=dict(_base_.inversion_hook.objective, low=400, high=1000))
+custom_hooks = [inversion_hook, {{_base_.prior_hook}}]
 model = dict(hooks=custom_hooks)
