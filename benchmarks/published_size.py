@@ -86,7 +86,7 @@ def main() -> None:
         source.with_suffix('.yaml').write_text(yaml.safe_dump(DESCRIPTION))
         note('a random public checkpoint')
         from ldm_to_dive import convert
-        print(convert(Namespace(source=source, description=source.with_suffix('.yaml'), target=target, num_heads=1,
+        print(convert(Namespace(source=source, description=source.with_suffix('.yaml'), target=target, num_heads=[1],
                                 raw=False, **CATEGORIES)))
         note('converted')
         generator = MODELS.build(Config.fromfile(target.with_suffix('.py')).generator).requires_grad_(False)

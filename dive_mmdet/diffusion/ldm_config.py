@@ -1,5 +1,5 @@
 """The YAML of a public layout-to-image model (latent diffusion) -> the config of a `LayoutGenerator`."""
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dive_mmdet.layout.vocabulary import TOKENS_PER_OBJECT
@@ -9,15 +9,15 @@ class UnsupportedModel(ValueError):
     """A YAML that describes another network than the published one."""
 
 
-def generator_config(values: Mapping[str, Any], num_classes: int, num_heads: int = 1, use_group: bool = False,
-                     use_additional: bool = False) -> dict[str, Any]:
+def generator_config(values: Mapping[str, Any], num_classes: int, num_heads: int | Sequence[int] = 1,
+                     use_group: bool = False, use_additional: bool = False) -> dict[str, Any]:
     """Config of the generator that a YAML describes, at any size.
 
     Args:
         values: of the YAML.
         num_classes: categories of the layouts; the YAML does not say.
-        num_heads: of every attention of the UNet. One, whatever `num_head_channels` says: the code of the release
-            ignored it, and another split of the heads loads silently and computes nonsense.
+        num_heads: of every attention of the UNet, or of each level. One, whatever `num_head_channels` says: the code of
+            the release ignored it, and another split of the heads loads silently and computes nonsense.
         use_group, use_additional: modifiers of the class ids, see `LayoutVocabulary`.
 
     Raises:
@@ -47,14 +47,16 @@ def generator_config(values: Mapping[str, Any], num_classes: int, num_heads: int
         loss_type=_choice(params, 'loss_type', {'l1': 'l1', 'l2': 'l2'}, 'l2'))
 
 
-def _unet(params: Mapping[str, Any], num_heads: int) -> dict[str, Any]:
+def _unet(params: Mapping[str, Any], num_heads: int | Sequence[int]) -> dict[str, Any]:
     _require(params, 'use_spatial_transformer', True)
     channels = _get(params, 'in_channels')
     _require(params, 'out_channels', channels)
+    factors = [2 ** level for level in range(len(_get(params, 'channel_mult')))]
     return dict(type='dive_mmdet.SpatialTransformerUNet', sample_size=_get(params, 'image_size'), channels=channels,
                 base_channels=_get(params, 'model_channels'), channel_mult=list(_get(params, 'channel_mult')),
                 num_res_blocks=_get(params, 'num_res_blocks'),
-                attention_downsampling=sorted(_get(params, 'attention_resolutions')),
+                # The original compares them with each level's factor, so others mean nothing.
+                attention_downsampling=sorted(set(_get(params, 'attention_resolutions')) & set(factors)),
                 transformer_depth=params.get('transformer_depth', 1), context_dim=_get(params, 'context_dim'),
                 num_heads=num_heads)
 

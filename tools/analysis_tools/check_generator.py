@@ -6,9 +6,11 @@
 CONFIG is a DIVE config. Wrong layouts: empty, another image's (shuffled), one label swapped, the label swapped for the
 best of all others (any_label), one box shifted by 1/16 of the image, one side of a box moved by 1/32. Prints, and
 writes to OUT.json and OUT.png, the percentage of wrong layouts whose energy is above the true one's: at each timestep
-of the bank alone, and for weightings and ranges over t. Choose an objective on training scenes. Last comes a verdict,
-which is the exit status too: whether the true layout beats a shuffled, a shifted and a swapped one more often than
-chance, and whether the same weights denoise worse with every other number of heads.
+of the bank alone, and for weightings and ranges over t. For the latter it also prints what an image's true layout
+explains, the energy of the empty one less its own: energies like `min_gain` are in proportion to it. Choose an
+objective on training scenes. Last comes a verdict, which is the exit status too: whether the true layout beats a
+shuffled, a shifted and a swapped one more often than chance, and whether the same weights denoise worse with every
+other number of heads.
 """
 import argparse
 import json
@@ -26,7 +28,7 @@ from dive_mmdet.inversion.moves import class_moves, move_boxes
 from dive_mmdet.layout.corruptions import shift_one_box, swap_one_label
 from dive_mmdet.layout.vocabulary import CLASS
 
-RANGES = ((0.0, 1.0), (0.1, 0.5), (0.2, 0.7), (0.2, 0.9), (0.5, 1.0))  # parts of the schedule's steps
+RANGES = ((0.0, 1.0), (0.1, 0.5), (0.2, 0.7), (0.2, 0.9), (0.4, 1.0), (0.5, 1.0))  # parts of the schedule's steps
 MOST_LABELS = 20  # wrong ones that an object is tried with
 
 
@@ -67,19 +69,28 @@ def beaten(true: torch.Tensor, wrong: list[tuple[int, str, int]], energies: torc
     return {kind: 100 * sum(values) / len(values) for kind, values in sorted(rates.items())}
 
 
-def tables(true, wrong, energies, likelihood, generator) -> tuple[dict, dict]:
-    """Rates by timestep, and by weighting and range, from errors of epsilon."""
+def explained(true: torch.Tensor, wrong: list[tuple[int, str, int]], energies: torch.Tensor,
+              weight: torch.Tensor) -> float:
+    """Mean energy of the empty layouts less that of the true ones, per pair of nonzero weight."""
+    empty = torch.tensor([kind == 'empty' for _, kind, _ in wrong])
+    gain = energies[empty] - true[[image for image, kind, _ in wrong if kind == 'empty']]
+    return float((gain * weight).sum(dim=1).mean() / weight.count_nonzero().clamp(min=1))
+
+
+def tables(true, wrong, energies, likelihood, generator) -> tuple[dict, dict, dict]:
+    """Rates by timestep, rates and what true layouts explain by weighting and range, from errors of epsilon."""
     timesteps, steps = likelihood.bank.timesteps.cpu(), generator.schedule.num_steps
     by_timestep = {int(timesteps[pair]): beaten(true, wrong, energies, torch.eye(len(timesteps))[pair])
                    for pair in timesteps.argsort().tolist()}
-    by_weighting = {}
+    by_weighting, gains = {}, {}
     for space in PREDICTION_TYPES:
         weight = generator.schedule.error_weight(timesteps, space)
         for low, high in RANGES:
             inside = ((timesteps >= low * steps) & (timesteps < high * steps)).float()
-            by_weighting[f'{space} [{low * steps:.0f}, {high * steps:.0f})'] = beaten(true, wrong, energies,
-                                                                                      weight * inside)
-    return by_timestep, by_weighting
+            row = f'{space} [{low * steps:.0f}, {high * steps:.0f})'
+            by_weighting[row] = beaten(true, wrong, energies, weight * inside)
+            gains[row] = explained(true, wrong, energies, weight * inside)
+    return by_timestep, by_weighting, gains
 
 
 def show(title: str, rows: dict[str, dict[str, float]]) -> None:
@@ -124,16 +135,18 @@ def main() -> None:
     true = likelihood.errors(latents, generator.embed(ids))
     energies = likelihood.errors(latents[[item[0] for item in wrong]],
                                  generator.embed(torch.stack([item[3] for item in wrong])))
-    by_timestep, by_weighting = tables(true, [item[:3] for item in wrong], energies, likelihood, generator)
+    by_timestep, by_weighting, gains = tables(true, [item[:3] for item in wrong], energies, likelihood, generator)
     show('timestep', by_timestep)
     show('weighting, timesteps', by_weighting)
+    print('explained by true layouts: ' + ', '.join(f'{row} {gain:.4g}' for row, gain in gains.items()))
     by_heads = energy_by_heads(config.model.backbone, generator, latents, ids, num_pairs=args.pairs, seed=args.seed)
     print('error by num_heads: ' + ', '.join(f'{heads}: {energy:.4g}' for heads, energy in by_heads.items()))
     counts = Counter(kind for _, kind, _ in {item[:3] for item in wrong})
     good, sentence = verdict(deaf_to(by_weighting, counts), by_heads, config.model.backbone.denoiser.num_heads)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.with_suffix('.json').write_text(json.dumps(dict(
-        by_timestep=by_timestep, by_weighting=by_weighting, by_heads=by_heads, verdict=sentence), indent=2) + '\n')
+        by_timestep=by_timestep, by_weighting=by_weighting, explained=gains, by_heads=by_heads, verdict=sentence),
+        indent=2) + '\n')
     plot(by_timestep, args.out.with_suffix('.png'))
     print(sentence)
     sys.exit(not good)

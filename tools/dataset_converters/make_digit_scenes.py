@@ -17,7 +17,7 @@ from dive_mmdet.datasets.scene_dataset import CLASSES
 # name: (split of the digits, seed, scenes); no training of a generator or detector uses the seed of `calib`.
 PARTS = {'val': ('val', 0, 300), 'calib': ('train', 1, 200)}
 SUBSETS = {'val_32': ('val', 32), 'val_60': ('val', 60), 'val_100': ('val', 100), 'val_200': ('val', 200),
-           'calib_64': ('calib', 64)}
+           'calib_32': ('calib', 32), 'calib_64': ('calib', 64)}
 
 
 def make(out: Path, parts: dict = PARTS, subsets: dict = SUBSETS) -> str:
