@@ -39,11 +39,9 @@ def generator_weights(checkpoint: Weights, ema: bool = True) -> dict[str, Tensor
     Raises:
         WeightsMismatch: the checkpoint lacks a part, or holds weights that the published parts do not have.
     """
-    known = UNUSED | {_averaged(key.removeprefix(UNET)) for key in checkpoint if key.startswith(UNET)}
-    _require_none([key for key in checkpoint
-                   if key not in known and not key.startswith((UNET, FIRST_STAGE, TRANSFORMER))])
     parts = {'table': token_table_weights(checkpoint), 'condition': token_transformer_weights(checkpoint),
              'denoiser': unet_weights(checkpoint, ema), 'first_stage': first_stage_weights(checkpoint)}
+    _require_known(checkpoint)
     return {f'{part}.{key}': value for part, weights in parts.items() for key, value in weights.items()}
 
 
@@ -137,6 +135,17 @@ def _averaged(key: str) -> str:
     return f'{EMA}diffusion_model{key.replace(".", "")}'
 
 
+def _require_known(checkpoint: Weights) -> None:
+    """No keys but those of the parts and of what `UNUSED` names."""
+    known = UNUSED | {_averaged(key.removeprefix(UNET)) for key in checkpoint if key.startswith(UNET)}
+    unknown = [key for key in checkpoint if key not in known and not key.startswith((UNET, FIRST_STAGE, TRANSFORMER))]
+    alone = [key for key in unknown if key.startswith(EMA)]
+    if alone:
+        raise WeightsMismatch(f"The checkpoint lacks the raw weights of {len(alone)} averaged ones (such as "
+                              f"'{alone[0]}').")
+    _require_none(unknown)
+
+
 def _complete(convert: Callable[[Weights], dict[str, Tensor]], source: Weights, prefix: str) -> dict[str, Tensor]:
     """`convert` by diffusers, which leaves out what it does not know; that must not pass silently."""
     try:
@@ -146,7 +155,7 @@ def _complete(convert: Callable[[Weights], dict[str, Tensor]], source: Weights, 
     if len(converted) < len(source):
         # Values that say which name they came from tell what has a place.
         numbers = convert({key: torch.full((1, 1, 1, 1), number) for number, key in enumerate(source)})
-        placed = {int(number.flatten()[0]) for number in numbers.values()}
+        placed = {int(number.flatten()[0]) for number in numbers.values() if number is not None}
         _require_none([prefix + key for number, key in enumerate(source) if number not in placed])
     return converted
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dive_mmdet.diffusion import SpatialTransformerUNet, TokenTransformer, VQFirstStage, ldm_keys
+from dive_mmdet.diffusion import NoiseSchedule, SpatialTransformerUNet, TokenTransformer, VQFirstStage, ldm_keys
 from dive_mmdet.diffusion.loading import WeightsMismatch
 
 CHECKPOINT = Path(__file__).parents[1] / 'data/ldm_layout2img/model.ckpt'
@@ -141,17 +141,36 @@ def test_a_conversion_leaves_the_checkpoint_alone(checkpoint):
     ('first_stage_model.', "No key of the checkpoint begins with 'first_stage_model.'"),
     ('model_ema.', 'lacks 286 of 286 averaged weights'),
     ('model_ema.diffusion_modelout2bias', 'lacks 1 of 286 averaged weights'),
+    ('model.diffusion_model.out.2.bias', 'lacks the raw weights of 1 averaged ones .*modelout2bias'),
+    ('first_stage_model.decoder.up.1.upsample.conv.bias', 'lacks .first_stage_model.decoder.up.1.upsample.conv.bias'),
 ])
 def test_a_checkpoint_without_a_part_is_refused(checkpoint, lost, sentence):
     with pytest.raises(WeightsMismatch, match=sentence):
         ldm_keys.generator_weights({key: value for key, value in checkpoint.items() if not key.startswith(lost)})
 
 
-@pytest.mark.parametrize('prefix', [ldm_keys.UNET, ldm_keys.FIRST_STAGE])
-def test_weights_that_the_published_network_has_not_are_refused(checkpoint, prefix):
-    foreign = {**checkpoint, prefix + 'label_emb.weight': torch.zeros(1)}
-    with pytest.raises(WeightsMismatch, match='not the network that was published for layouts'):
+@pytest.mark.parametrize('prefix', [ldm_keys.UNET, ldm_keys.FIRST_STAGE, 'cond_stage_model.', ''])
+def test_weights_that_the_published_network_has_not_are_named(checkpoint, prefix):
+    foreign = {**checkpoint, prefix + 'label_emb.weight': torch.zeros(1), prefix + 'label_emb.bias': torch.zeros(1)}
+    names = rf'2 keys .* have no place \({prefix}label_emb.weight, {prefix}label_emb.bias\): this is not the network'
+    with pytest.raises(WeightsMismatch, match=names):
         ldm_keys.generator_weights(foreign, ema=False)
+
+
+def test_a_downsampling_without_bias_leaves_the_bias_out(checkpoint):
+    """diffusers' converter would hand on None."""
+    lost = ldm_keys.UNET + 'input_blocks.2.0.op.bias'
+    weights = ldm_keys.unet_weights({key: value for key, value in checkpoint.items() if key != lost}, ema=False)
+    assert all(value is not None for value in weights.values())
+    assert 'unet.down_blocks.0.downsamplers.0.conv.bias' not in weights
+
+
+def test_the_schedule_of_the_training_must_be_the_configs(checkpoint):
+    ldm_keys.require_schedule(checkpoint, NoiseSchedule())
+    ldm_keys.require_schedule({}, NoiseSchedule(schedule='linear'))
+    for other in (NoiseSchedule(schedule='linear'), NoiseSchedule(num_steps=500), NoiseSchedule(beta_end=0.012)):
+        with pytest.raises(WeightsMismatch, match='trained with another noise schedule'):
+            ldm_keys.require_schedule(checkpoint, other)
 
 
 def test_all_weights_are_needed(checkpoint):

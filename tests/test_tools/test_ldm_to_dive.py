@@ -39,7 +39,7 @@ def recorded():
     return {key: torch.from_numpy(value) for key, value in np.load(DATA / 'io.npz').items()}
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture
 def values():
     return yaml.safe_load((DATA / 'config.yaml').read_text())
 
@@ -51,14 +51,38 @@ def converted(tmp_path_factory):
     return target
 
 
-def test_what_was_written_computes_what_the_original_did(converted, recorded):
+def build(converted):
     generator = MODELS.build(Config.fromfile(converted.with_suffix('.py')).generator)
     weights = torch.load(converted, weights_only=True)['state_dict']
     assert all(name.startswith('backbone.') for name in weights)
     generator.load_state_dict({name.removeprefix('backbone.'): value for name, value in weights.items()})
+    return generator
+
+
+def test_what_was_written_computes_what_the_original_did(converted, recorded):
+    generator = build(converted)
     torch.testing.assert_close(generator.encode(recorded['images']), recorded['latents'], rtol=0, atol=5e-5)
     epsilon = generator.predict_noise(recorded['x_t'], recorded['t'], generator.embed(recorded['tokens']))
     torch.testing.assert_close(epsilon, recorded['eps_ema'], rtol=0, atol=5e-5)
+
+
+@pytest.mark.parametrize('options, name', [(('--raw',), 'eps_raw'),
+                                           (('--num-heads', '1', '2'), 'eps_ema_multihead_wrong')])
+def test_options_compute_what_the_original_did_with_them(options, name, recorded, tmp_path):
+    """The raw weights, and the heads that later code of the original makes of `num_head_channels`."""
+    assert run(DATA / 'model.ckpt', tmp_path / 'other.pth', *options) == ''
+    with torch.no_grad():
+        generator = build(tmp_path / 'other.pth')
+        epsilon = generator.predict_noise(recorded['x_t'], recorded['t'], generator.embed(recorded['tokens']))
+    torch.testing.assert_close(epsilon, recorded[name], rtol=0, atol=5e-5)
+
+
+def test_a_measured_scale_of_the_latents_is_kept(recorded, tmp_path):
+    source = changed(tmp_path, lambda c: c['state_dict'].update(scale_factor=torch.tensor(0.5)))
+    assert run(source, tmp_path / 'out.pth') == ''
+    with torch.no_grad():
+        latents = build(tmp_path / 'out.pth').encode(recorded['images'])
+    torch.testing.assert_close(latents, 0.5 * recorded['latents'], rtol=0, atol=5e-5)
 
 
 def test_sizes_follow_from_the_yaml(values):
@@ -78,6 +102,9 @@ def test_sizes_follow_from_the_yaml(values):
     assert config['vocabulary']['num_objects'] == 30 and config['vocabulary']['encode_crop']
     assert config['condition'] == dict(type='dive_mmdet.TokenTransformer', row_dim=512, length=92, num_layers=16)
     assert config['prediction_type'] == 'epsilon' and config['loss_type'] == 'l1'
+    params['unet_config']['params']['channel_mult'] = [1, 2]  # the factors 4 and 8 name no level then
+    params['unet_config']['params']['attention_resolutions'] = [8, 4, 2]
+    assert generator_config(values, num_classes=601)['denoiser']['attention_downsampling'] == [2]
 
 
 @pytest.mark.parametrize('path, value, sentence', [
@@ -111,6 +138,13 @@ def changed(tmp_path, change):
 @pytest.mark.parametrize('change, sentence', [
     (lambda c: c['state_dict'].pop('model_ema.diffusion_modeltime_embed0weight'), 'averaged weights'),
     (lambda c: c['state_dict'].pop('cond_stage_model.transformer.norm.weight'), 'condition.norm.weight'),
+    (lambda c: c['state_dict'].pop('first_stage_model.encoder.conv_in.bias'), 'encoder.conv_in.bias'),
+    (lambda c: c['state_dict'].pop('first_stage_model.decoder.up.2.upsample.conv.bias'),
+     'decoder.up.2.upsample.conv.bias'),
+    (lambda c: c['state_dict'].update({'model.diffusion_model.label_emb.weight': torch.zeros(1)}),
+     'model_ema.diffusion_modellabel_embweight'),
+    (lambda c: c['state_dict'].update({'discriminator.weight': torch.zeros(1)}), 'no place (discriminator.weight)'),
+    (lambda c: c['state_dict']['alphas_cumprod'].mul_(0.9), 'another noise schedule'),
     (lambda c: c['state_dict'].update({'cond_stage_model.transformer.norm.extra': torch.zeros(1)}),
      'condition.norm.extra'),
     (lambda c: c.update(state_dict={'layer.weight': torch.zeros(1)}), 'No key of the checkpoint begins with'),

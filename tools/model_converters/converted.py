@@ -26,8 +26,11 @@ def write_generator(config: dict, weights: dict[str, Tensor], source: Path, targ
     if unexpected:
         raise ValueError(f'{len(unexpected)} weights of {source} have no place in the network '
                          f'({", ".join(unexpected[:3])}): checkpoint and description do not belong together.')
-    # A first stage with weights of its own, which no public DiT checkpoint holds, brings them.
-    own = {key: value for key, value in generator.state_dict().items() if key.startswith('first_stage.')}
+    # A first stage with weights of its own, which no public DiT checkpoint holds, brings them. One that the checkpoint
+    # holds must be whole: what it lacks would be random.
+    brought = any(key.startswith('first_stage.') for key in weights)
+    own = {} if brought else {key: value for key, value in generator.state_dict().items()
+                              if key.startswith('first_stage.')}
     generator.load_state_dict(own | weights)
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     # A copy of each: several names of an original may share memory.
