@@ -123,6 +123,7 @@ def test_of_a_group_the_best_wrong_layout_counts():
     second = check_generator.beaten(true, wrong, energies, torch.tensor([0.0, 1.0]))
     assert both == dict(any_label=100, empty=100)
     assert first == dict(any_label=50, empty=100) and second == dict(any_label=50, empty=0)
+    assert check_generator.mean_energies(true, wrong, energies, 0) == dict(true=1, any_label=(0.5 + 2) / 2, empty=3)
     wrong[0] = (0, 'empty', 0)
     assert check_generator.explained(true, wrong, energies, torch.tensor([2.0, 1.0])) == (2 * 1 + 0 + 2 * 2 - 1) / 2 / 2
     assert check_generator.explained(true, wrong, energies, torch.tensor([2.0, 0.0])) == (2 * 1 + 2 * 2) / 2

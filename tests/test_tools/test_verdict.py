@@ -30,6 +30,13 @@ def test_what_chance_explains_is_not_listening(rates, counts, deaf):
     assert deaf_to({'best': rates, **{str(row): chance for row in range(14)}}, dict.fromkeys(rates, counts)) == deaf
 
 
+def test_so_many_images_it_takes_to_tell_from_chance():
+    from verdict import deaf_to, fewest_images
+    few = fewest_images(18)
+    for count, deaf in ((few, []), (few - 1, ['shuffled'])):
+        assert deaf_to({str(row): dict(shuffled=100) for row in range(18)}, dict(shuffled=count)) == deaf
+
+
 def test_heads_that_the_weights_allow():
     from verdict import head_counts
     assert list(head_counts(dict(width=24))) == [1, 2, 4, 8]
@@ -68,15 +75,18 @@ def shuffled(path):
 ])
 def test_the_shipped_generator_is_told_from_broken_ones(scenes, tmp_path, monkeypatch, capsys, case, heads, sentence):
     import check_generator
-    monkeypatch.setattr(check_generator, 'MOST_LABELS', 1)
     weights = shuffled(tmp_path / 'shuffled.pth') if case == 'rows' else WEIGHTS
     monkeypatch.setattr(sys, 'argv', [
         'check_generator.py', str(CONFIG), str(weights), '--ann-file', 'calib.json', '--img-prefix', 'calib/',
-        '--count', '16', '--pairs', '6', '--out', str(tmp_path / 'check'), '--cfg-options',
+        '--count', '16', '--pairs', '6', '--labels', '1', '--out', str(tmp_path / 'check'), '--cfg-options',
         f'test_dataloader.dataset.data_root={scenes}', f'model.backbone.denoiser.num_heads={heads}'])
     with pytest.raises(SystemExit) as stop:
         check_generator.main()
     assert stop.value.code == (case != 'good')
     written = json.loads((tmp_path / 'check.json').read_text())
     assert written['verdict'].startswith(sentence) and written['verdict'] in capsys.readouterr().out
+    if case == 'good':
+        for energy in written['energy_by_timestep'].values():  # the truth explains more than nothing, and than another
+            assert 0 < energy['true'] < energy['empty'] and energy['true'] < energy['shuffled']
+        assert len(written['energy_by_timestep']) == 6
     assert min(written['by_heads'], key=written['by_heads'].get) == '4' and (tmp_path / 'check.png').is_file()

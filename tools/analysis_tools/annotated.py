@@ -10,6 +10,8 @@ from mmengine.registry import DATASETS, DefaultScope
 from dive_mmdet.detectors.ground_truth import true_layouts
 from dive_mmdet.diffusion.untrusted import guard_loading
 
+AT_ONCE = 8  # images that a first stage encodes
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What names a detector and images."""
@@ -31,21 +33,27 @@ def configured(args: argparse.Namespace) -> Config:
     return config
 
 
-def load(config: Config, checkpoint: str, count: int) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor, list[int]]:
+def load(config: Config, checkpoint: str, count: int,
+         device: torch.device | str = 'cpu') -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor, list[int]]:
     """A detector and the first images of its test data set.
 
     Returns:
-        model, latents (N, c, h, w), true layouts (N, L), ids of the images.
+        model and latents (N, c, h, w) on `device`, true layouts (N, L) on the CPU, ids of the images.
+
+    Raises:
+        ValueError: annotations of an image are no layout.
     """
     # Test pipelines resize images alone; layouts lie in the generator's image, so boxes must be resized with it.
     first = ('LoadImageFromFile', 'LoadAnnotations')
     dataset_cfg = config.test_dataloader.dataset
     dataset_cfg.pipeline.sort(key=lambda step: first.index(step.type) if step.type in first else 2)
     guard_loading()
-    model = init_detector(config, checkpoint, device='cpu')
+    model = init_detector(config, checkpoint, device=device)
     with DefaultScope.overwrite_default_scope('mmdet'):
         dataset = DATASETS.build(dataset_cfg)
     batch = model.data_preprocessor(pseudo_collate([dataset[index] for index in range(min(count, len(dataset)))]))
     samples = batch['data_samples']
-    return (model, model.backbone.encode(batch['inputs']), true_layouts(samples, model.backbone.tokenizer),
+    # A first stage works at the size of the images, so it takes few at once.
+    latents = torch.cat([model.backbone.encode(images) for images in batch['inputs'].split(AT_ONCE)])
+    return (model, latents, true_layouts(samples, model.backbone.tokenizer).cpu(),
             [sample.img_id for sample in samples])

@@ -1,6 +1,6 @@
 """What rates and energies say about a generator: does it listen, and is it split into the right heads?"""
 from collections.abc import Iterator, Mapping
-from math import comb
+from math import ceil, comb, log2
 
 from torch import Tensor
 
@@ -11,6 +11,11 @@ from dive_mmdet.registry import MODELS
 # Wrong layouts that a generator which ignores its layout takes for the true one every other time.
 JUDGED = {'shuffled': 'the layout', 'shifted': 'the boxes', 'swapped': 'the classes'}
 LEVEL = 0.01
+
+
+def fewest_images(rows: int) -> int:
+    """Images of which `deaf_to` could find all won and not by chance, when it takes the best of so many rows."""
+    return ceil(log2(rows / LEVEL))
 
 
 def deaf_to(by_weighting: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> list[str]:
@@ -39,7 +44,7 @@ def head_counts(denoiser: Mapping) -> Iterator[int | list[int]]:
 
 
 def energy_by_heads(config: Mapping, generator: ConditionalGenerator, latents: Tensor, ids: Tensor,
-                    **bank) -> dict[str, float]:
+                    batch_size: int = 256, **bank) -> dict[str, float]:
     """Mean denoising error of the true layouts with the same weights split into other heads.
 
     No weight tells how many heads it belongs to, and a wrong number loads without complaint; but networks denoise best
@@ -49,13 +54,15 @@ def energy_by_heads(config: Mapping, generator: ConditionalGenerator, latents: T
         config: of the generator.
         generator: built from it, with its weights.
         latents, ids: (N, c, h, w) and (N, L) of annotated images.
+        batch_size: evaluations at once.
         bank: arguments of `Likelihood`.
     """
     energies = {}
     for heads in head_counts(config['denoiser']):
         other = MODELS.build(dict(config, denoiser=dict(config['denoiser'], num_heads=heads))).to(latents.device).eval()
         other.load_state_dict(generator.state_dict())
-        energy = Likelihood(other, **bank).to(latents.device).energy(latents, other.embed(ids))
+        likelihood = Likelihood(other, **bank).to(latents.device)
+        energy = likelihood.energy(latents, other.embed(ids.to(latents.device)), batch_size)
         energies[str(heads)] = float(energy.mean())
     return energies
 
