@@ -40,12 +40,13 @@ def measured(generator, batch, gradient):
     return peak
 
 
-@pytest.mark.parametrize('gradient', [False, True])
-def test_peak_memory_is_what_a_real_run_allocates(gradient):
-    from estimate_cost import cost, without_storage
-    with without_storage(GENERATOR) as generator:
-        planned = cost(generator, 32, 'float32', gradient)[1]
-    real = measured(MODELS.build(GENERATOR).requires_grad_(False), 32, gradient)
+@pytest.mark.parametrize('gradient, checkpointing', [(False, False), (True, False), (True, True)])
+def test_peak_memory_is_what_a_real_run_allocates(gradient, checkpointing):
+    from estimate_cost import peak_bytes, without_storage
+    config = dict(GENERATOR, checkpointing=checkpointing)
+    with without_storage(config) as generator:
+        planned = peak_bytes(generator, 32, 'float32', gradient)
+    real = measured(MODELS.build(config).requires_grad_(False), 32, gradient)
     assert planned == pytest.approx(real, rel=0.1) and real > 10 * 2 ** 20
 
 
@@ -96,3 +97,29 @@ def test_it_prints_what_a_config_costs(monkeypatch, capsys):
     assert hours == pytest.approx(operations * 4000 * 1000 / 0.1e12 / 3600, rel=0.05)
     memory = [float(line.split(': ')[1].split()[0]) for line in lines[4:]]
     assert len(memory) == 2 and 2.4e6 * 4 / 2 ** 30 < memory[0] + 0.005 and memory[0] <= memory[1]
+
+
+@pytest.mark.parametrize('size, gigamacs', [(256, 118.6), (512, 524.6)])
+def test_the_published_network_costs_what_its_paper_says(size, gigamacs, monkeypatch, capsys):
+    """DiT-XL/2 (arXiv 2212.09748, tables 4 and 9), in multiply-adds; its first stage is not there."""
+    import estimate_cost
+    monkeypatch.chdir(ROOT / 'tests')
+    config = ROOT / f'configs/dive_cls/dit-xl-2_{size}_imagenet.py'
+    monkeypatch.setattr(sys, 'argv', ['estimate_cost.py', str(config), '--tflops', '100', '--batches', '1'])
+    estimate_cost.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith('without the first stage weights/sd-vae-ft-ema')
+    assert float(lines[1].split()[1]) == pytest.approx(2 * gigamacs, rel=1e-3)
+    assert lines[2].startswith('evaluations an image: 20,000')
+
+
+def test_a_first_stage_that_is_there_is_counted(tmp_path):
+    from diffusers import AutoencoderKL
+    from estimate_cost import plannable, without_storage
+    stage = AutoencoderKL(block_out_channels=(32,))
+    stage.save_pretrained(tmp_path)
+    there = dict(GENERATOR, first_stage=dict(type='dive_mmdet.KLFirstStage', pretrained=str(tmp_path)))
+    config, left_out = plannable(there)
+    with without_storage(config) as generator:
+        count = sum(parameter.numel() for parameter in generator.first_stage.parameters())
+    assert count == sum(parameter.numel() for parameter in stage.parameters()) and not left_out

@@ -134,8 +134,9 @@ def plot(energies: dict[int, dict[str, float]], rates: dict[int, dict[str, float
     labels = 'energy', "energy above the true layout's, % of it", 'wrong layouts above the true one, %'
     figure, panels = pyplot.subplots(1, 3, figsize=(15, 4))
     for axes, rows, label in zip(panels, (energies, relative, rates), labels):
-        for kind in next(iter(rows.values())):
-            axes.plot(list(rows), [row[kind] for row in rows.values()], label=kind)
+        for number, kind in enumerate(next(iter(energies.values()))):  # one colour a kind in all panels
+            if kind in next(iter(rows.values())):
+                axes.plot(list(rows), [row[kind] for row in rows.values()], color=f'C{number}', label=kind)
         axes.set_xlabel('timestep')
         axes.set_ylabel(label)
         axes.legend()

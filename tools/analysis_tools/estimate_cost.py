@@ -2,15 +2,18 @@
 
     python tools/analysis_tools/estimate_cost.py CONFIG [--nfe 20000] [--tflops 100] [--batches 1 8 64]
 
-Nothing is computed and no weights are read: the network runs on tensors without storage. NFE are evaluations of the
-network an image, a backward counted as two; enumerations and the published inversion say how many they need, a search
-by proposals says `max_nfe` or is told with --nfe. --tflops is what the machine sustains on this network, a fraction of
-what its maker states. Memory is that of weights and tensors; add what the framework itself takes.
+Nothing is computed and no weights are needed: the network runs on tensors without storage, and a first stage whose
+files are not there yet is left out, which the first line says. NFE are evaluations of the network an image, a backward
+counted as two; enumerations and the published inversion say how many they need, a search by proposals says `max_nfe` or
+is told with --nfe. --tflops is what the machine sustains on this network, a fraction of what its maker states. Memory
+is that of weights and tensors; add what the framework itself takes.
 """
 import argparse
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
@@ -25,28 +28,51 @@ from dive_mmdet.registry import MODELS
 GIB = 2 ** 30
 
 
+def plannable(config: Mapping) -> tuple[Mapping, str]:
+    """Config of a generator that builds without files, and what was left out of it for that."""
+    files = config['first_stage'].get('pretrained')
+    if files is None or Path(files).exists():
+        return config, ''
+    return dict(config, first_stage=dict(type='dive_mmdet.IdentityFirstStage')), f', without the first stage {files}'
+
+
 @contextmanager
 def without_storage(config: Mapping) -> Iterator[ConditionalGenerator]:
     """A frozen generator that takes no memory, on a CPU as far as its operations can tell."""
-    with torch.device('meta'):
+    with torch.device('meta'), warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # diffusers: weights of files go nowhere
         generator = MODELS.build(config)
     with FakeTensorMode(allow_non_fake_inputs=True):
         yield generator.to_empty(device='cpu').eval().requires_grad_(False)
 
 
-def cost(generator: ConditionalGenerator, batch: int, precision: str, gradient: bool) -> tuple[float, int]:
-    """FLOPs an item and peak bytes beside the weights of one network evaluation, with its backward if `gradient`."""
+def operations(generator: ConditionalGenerator, precision: str) -> float:
+    """FLOPs of one network evaluation."""
+    with flop_counter() as flops:
+        evaluate(generator, 1, precision, False)
+    return flops.get_total_flops()
+
+
+def peak_bytes(generator: ConditionalGenerator, batch: int, precision: str, gradient: bool) -> int:
+    """Peak beside the weights of network evaluations at once, with their backward if `gradient`."""
+    # Not counted together: what torch's counter of operations holds on to would look as if checkpointing saved little.
+    with PeakMemory(generator) as memory:
+        evaluate(generator, batch, precision, gradient)
+    return memory.peak
+
+
+def evaluate(generator: ConditionalGenerator, batch: int, precision: str, gradient: bool) -> None:
+    """Evaluations of the network as a search makes them."""
     device = generator.table.weight.device
     x_t = torch.randn(batch, *generator.latent_shape, device=device)
     t = torch.zeros(batch, dtype=torch.long, device=device)
     rows = torch.randn(batch, generator.vocabulary.length, generator.table.weight.shape[1], device=device,
                        requires_grad=gradient)
-    with flop_counter() as flops, PeakMemory(generator) as memory, torch.set_grad_enabled(gradient):
+    with torch.set_grad_enabled(gradient):
         with mixed_precision(device, precision):
             error = generator.predict_noise(x_t, t, rows).float().square().mean()
         if gradient:
             error.backward()
-    return flops.get_total_flops() / batch, memory.peak
 
 
 def evaluations(inverter: Mapping, num_pairs: int, num_classes: int) -> int | None:
@@ -80,19 +106,20 @@ def main() -> None:
         sys.exit(f'{args.config} inverts nothing: give a config whose model has hooks.')
     hook = config.model.hooks[0]
     precision = hook.objective.get('precision', 'float32')
-    with without_storage(config.model.backbone) as generator:
+    backbone, left_out = plannable(config.model.backbone)
+    with without_storage(backbone) as generator:
         parts = {name: sum(parameter.numel() for parameter in part.parameters())
                  for name, part in generator.named_children()}
         weights = sum(tensor.numel() * tensor.element_size() for tensor in generator.state_dict().values())
         print(f'parameters: {sum(parts.values()) / 1e6:.1f} M (' + ', '.join(
-            f'{name} {count / 1e6:.1f} M' for name, count in parts.items() if count) + ')')
-        flops, _ = cost(generator, 1, precision, False)
+            f'{name} {count / 1e6:.1f} M' for name, count in parts.items() if count) + ')' + left_out)
+        flops = operations(generator, precision)
         print(f'operations: {flops / 1e9:.2f} GFLOP an evaluation of the network')
         show_time(args.nfe or evaluations(hook.inverter, hook.objective.num_pairs, generator.vocabulary.num_class_ids
                                           if generator.vocabulary.has_objects else generator.vocabulary.num_classes),
                   flops, args.tflops)
         for batch in args.batches or sorted({1, hook.get('batch_size', 512)}):
-            peaks = [(weights + cost(generator, batch, precision, gradient)[1]) / GIB for gradient in (False, True)]
+            peaks = [(weights + peak_bytes(generator, batch, precision, gradient)) / GIB for gradient in (False, True)]
             print(f'peak memory in {precision}, batch {batch}: {peaks[0]:.2f} GiB, with a backward {peaks[1]:.2f} GiB')
 
 
