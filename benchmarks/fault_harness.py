@@ -67,6 +67,9 @@ def _run(job: Job, work_dir: Path, options: dict, rank: int, ranks: int, meeting
     config = Config.fromfile(job.config)
     config.merge_from_dict(options)
     config.work_dir, config.load_from = str(work_dir), str(job.checkpoint)
+    if ranks > 1:  # as under `tools/dist_test.sh`, where the Runner wraps the model
+        os.environ['LOCAL_RANK'] = str(rank)
+        config.launcher, config.model_wrapper_cfg = 'pytorch', dict(type='MMSeparateDistributedDataParallel')
     metrics = Runner.from_cfg(config).test()
     if rank == 0:
         (work_dir / 'metrics.json').write_text(json.dumps(metrics))
@@ -86,6 +89,18 @@ def predictions(work_dir: Path) -> dict:
 def begun(work_dir: Path) -> list[str]:
     """The images whose inversion was begun, in the order of time."""
     return (work_dir / 'begun.txt').read_text().split()
+
+
+def wait_until_begun(work_dir: Path, count: int, process) -> None:
+    """Until so many images were begun.
+
+    Raises:
+        RuntimeError: the process ended before.
+    """
+    while not (work_dir / 'begun.txt').exists() or len(begun(work_dir)) < count:
+        if not process.is_alive():
+            raise RuntimeError(f'Ended with {process.exitcode} before image {count}: {said(work_dir)[-2000:]}')
+        time.sleep(0.002)
 
 
 def said(work_dir: Path, rank: int = 0) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.dist import all_gather_object, barrier, get_dist_info, is_main_process
+from mmengine.model import is_model_wrapper
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.runner import TestLoop
 from mmengine.structures import BaseDataElement
@@ -104,7 +105,8 @@ class ResumableTestLoop(TestLoop):
 
     def _open_log(self) -> RecordLog:
         rank, ranks = get_dist_info()
-        parts = fingerprint_parts(self.runner.cfg, self.runner.model, fp16=self.fp16)
+        model = self.runner.model  # several ranks wrap it, and its weights would have other names in the fingerprint
+        parts = fingerprint_parts(self.runner.cfg, model.module if is_model_wrapper(model) else model, fp16=self.fp16)
         log = RecordLog(Path(self.runner.work_dir) / 'records', parts, rank, ranks, self.sync_seconds)
         if log.index.finished and not self.resume:
             log.close()

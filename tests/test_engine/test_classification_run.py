@@ -3,7 +3,6 @@ import json
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -62,8 +61,7 @@ def test_killed_and_resumed_with_workers_and_a_corrupt_image(job, tmp_path):
     expected = harness.predictions(tmp_path / 'whole')
     assert len(expected) == 9 and len({str(one) for one in expected.values()}) == 9
     process = job.start(tmp_path / 'killed')
-    while not (tmp_path / 'killed/begun.txt').exists() or len(harness.begun(tmp_path / 'killed')) < 3:
-        time.sleep(0.002)
+    harness.wait_until_begun(tmp_path / 'killed', 3, process)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert job.finish(tmp_path / 'killed', **{'test_cfg.resume': True}) == [0]

@@ -6,7 +6,6 @@ import random
 import shutil
 import signal
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -71,8 +70,7 @@ def test_killed_five_times_a_run_predicts_what_an_undisturbed_one_does(job, undi
 def test_a_rank_is_killed_and_any_number_of_ranks_goes_on(job, undisturbed, tmp_path):
     meeting = tmp_path / 'meeting'
     both = [job.start(tmp_path / 'run', rank, 2, meeting) for rank in range(2)]
-    while not (tmp_path / 'run/begun.txt').exists() or len(harness.begun(tmp_path / 'run')) < 4:
-        time.sleep(0.01)
+    harness.wait_until_begun(tmp_path / 'run', 4, both[0])
     os.kill(both[1].pid, signal.SIGKILL)
     for process in both:
         process.join()
@@ -90,8 +88,7 @@ def test_a_rank_is_killed_and_any_number_of_ranks_goes_on(job, undisturbed, tmp_
 @pytest.mark.parametrize('number, status', [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_with_the_command_that_goes_on(job, undisturbed, tmp_path, number, status):
     process = job.start(tmp_path / 'run')
-    while not (tmp_path / 'run/begun.txt').exists() or len(harness.begun(tmp_path / 'run')) < 3:
-        time.sleep(0.01)
+    harness.wait_until_begun(tmp_path / 'run', 3, process)
     os.kill(process.pid, number)
     process.join()
     assert process.exitcode == status
