@@ -2,12 +2,16 @@
 import fcntl
 import os
 import socket
+import struct
 import time
 from pathlib import Path
 
 from .fingerprint import changes, digest
 from .record_index import Image, Place, RecordIndex
 from .record_lines import encode
+from .regular_sync import RegularSync
+
+FLOCK = 'hhqqi'  # struct flock of 64-bit Linux: type, whence, start, length, process
 
 
 class StoreError(RuntimeError):
@@ -24,19 +28,22 @@ class RecordLog:
         folder: made where there is none.
         parts: what decides a result, see `fingerprint_parts`.
         rank, ranks: of this process, and how many there are; earlier runs may have had other numbers.
-        sync_seconds: at most so long a finished image may wait for fsync; a killed process loses none in between,
-            a machine without power may.
+        sync_seconds: at most so long a finished image may wait for fsync, however long the next one takes; a killed
+            process loses none in between, a machine without power may.
 
     Raises:
+        ValueError: `sync_seconds` is negative or no number.
         StoreError: another process writes here, or the stored images were made with something else.
     """
 
     def __init__(self, folder: Path, parts: dict[str, str], rank: int = 0, ranks: int = 1, sync_seconds: float = 5.0):
+        if not isinstance(sync_seconds, (int, float)) or not 0 <= sync_seconds < float('inf'):
+            raise ValueError(f'sync_seconds is {sync_seconds!r}: give seconds, 0 or more.')
         self.folder, self.parts, self.key = Path(folder), parts, digest(parts)
         self.rank, self.ranks, self.sync_seconds = rank, ranks, sync_seconds
         self.folder.mkdir(parents=True, exist_ok=True)
         self.path = self.folder / f'rank_{rank}.jsonl'
-        self._file = None
+        self._file = self._sync = None
         self._lock = _lock(self.folder / f'rank_{rank}.lock')
         try:
             if rank == 0:
@@ -65,7 +72,7 @@ class RecordLog:
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         self._end = self.index.torn.get(self.path, os.fstat(self._file).st_size)
         os.ftruncate(self._file, self._end)
-        self._synced = time.monotonic()
+        self._sync = RegularSync(self._file, self.sync_seconds)
         self.append(dict(session=dict(session, time=time.time(), process=os.getpid(), host=socket.gethostname(),
                                       rank=self.rank, ranks=self.ranks, parts=self.parts)))
 
@@ -78,32 +85,47 @@ class RecordLog:
         """Write a record at once.
 
         Raises:
-            StoreError: it does not fit; the file stays as it was.
+            StoreError: it does not fit, or earlier ones did not reach the disk; the file stays as it was.
         """
         line = encode(dict(record, key=self.key))
         try:
             rest = line
             while rest:
                 rest = rest[os.write(self._file, rest):]
-            if time.monotonic() - self._synced >= self.sync_seconds:
-                self._sync()
+            self._sync.written()
         except OSError as error:
             os.ftruncate(self._file, self._end)
-            raise StoreError(f'{self.path} cannot be written ({error.strerror}): the {len(self.index.finished)} '
-                             'finished images are stored, so make room and resume.') from None
+            raise self._unwritable(error) from None
         self.index.add(dict(record, key=self.key), Place(self.path, self._end, len(line)))
         self._end += len(line)
 
-    def _sync(self) -> None:
-        os.fsync(self._file)
-        self._synced = time.monotonic()
-
     def close(self) -> None:
-        """Bring everything to disk and give the lock back."""
-        if self._file is not None:
-            os.fsync(self._file)
-            os.close(self._file)
-        os.close(self._lock)
+        """Bring everything to disk and give the lock back.
+
+        Raises:
+            StoreError: not everything did reach the disk.
+        """
+        try:
+            if self._sync is not None:
+                self._sync.close()
+        except OSError as error:
+            raise self._unwritable(error) from None
+        finally:
+            for file in (self._file, self._lock):
+                if file is not None:
+                    os.close(file)
+
+    def _unwritable(self, error: OSError) -> StoreError:
+        return StoreError(f'{self.path} cannot be written ({error.strerror}): the {len(self.index.finished)} finished '
+                          'images are stored, so make room and resume.')
+
+
+def holder(path: Path) -> int | None:
+    """The process that holds a lock, None where none does; asked without taking it, and blind to one's own."""
+    with path.open('rb') as file:
+        asked = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, *_, process = struct.unpack(FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))
+    return None if kind == fcntl.F_UNLCK else process
 
 
 def _lock(path: Path) -> int:

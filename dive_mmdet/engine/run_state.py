@@ -1,11 +1,11 @@
 """What a work dir says of a run, from its files alone."""
-import os
 import socket
 import time
 from pathlib import Path
 
 from .metrics_so_far import metrics_so_far
 from .record_index import RecordIndex
+from .record_log import holder
 
 
 class RunState:
@@ -19,7 +19,8 @@ class RunState:
     """
 
     def __init__(self, work_dir: Path):
-        self.index = RecordIndex(Path(work_dir) / 'records')
+        self.folder = Path(work_dir) / 'records'
+        self.index = RecordIndex(self.folder)
         if not self.index.sessions:
             raise FileNotFoundError(f'{work_dir} holds no records: give the --work-dir of a test with '
                                     'dive_mmdet.ResumableTestLoop.')
@@ -37,16 +38,13 @@ class RunState:
 
     @property
     def alive(self) -> bool | None:
-        """Whether the last run still has its process; None where it ran on another machine."""
+        """Whether any rank still holds its lock; None where it ran on another machine.
+
+        Not whether there is a process of that number: after a restart of the machine another one may have it.
+        """
         if self.session['host'] != socket.gethostname():
             return None
-        try:
-            os.kill(self.session['process'], 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:  # somebody else's
-            return True
-        return True
+        return any(holder(path) is not None for path in self.folder.glob('rank_*.lock'))
 
     @property
     def seconds_per_image(self) -> float:

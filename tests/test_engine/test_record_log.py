@@ -3,12 +3,13 @@ import json
 import os
 import random
 import resource
+import time
 
 import pytest
 
 from dive_mmdet.engine.record_index import RecordIndex
 from dive_mmdet.engine.record_lines import decode, encode
-from dive_mmdet.engine.record_log import RecordLog, StoreError
+from dive_mmdet.engine.record_log import RecordLog, StoreError, holder
 
 PARTS = {'model.width': '64', 'weights': 'a' * 64}
 
@@ -123,8 +124,10 @@ def test_a_second_process_is_refused_and_the_lock_ends_with_the_first(folder):
     for settings in (dict(rank=1, ranks=2), dict(rank=0, ranks=1)):
         with pytest.raises(StoreError, match=f'is being written by process {first} on .*: wait for it, end it, or'):
             RecordLog(folder, PARTS, **settings)
+    assert holder(folder / 'rank_1.lock') == first and holder(folder / 'rank_0.lock') is None
     os.kill(first, 9)
     os.waitpid(first, 0)
+    assert holder(folder / 'rank_1.lock') is None
     reopened(folder).close()
 
 
@@ -140,3 +143,57 @@ def test_what_does_not_fit_leaves_what_is_there(folder):
     log.close()
     index = RecordIndex(folder)
     assert 20 < len(index.finished) < 30 and not index.torn and not index.damaged
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """Sizes of files as fsync found them."""
+    sizes, fsync = [], os.fsync
+    monkeypatch.setattr(os, 'fsync', lambda file: (fsync(file), sizes.append(os.fstat(file).st_size)))
+    return sizes
+
+
+def test_a_record_reaches_the_disk_in_time_though_no_other_follows(tmp_path, synced):
+    log = reopened(tmp_path, sync_seconds=0.2)
+    log.append(dict(image=1, found=found(1)))
+    log.append(dict(image=2, found=found(2)))
+    assert synced == []
+    until = time.monotonic() + 10
+    while not synced and time.monotonic() < until:
+        time.sleep(0.01)
+    assert synced == [log.path.stat().st_size]  # one for all of them
+    log.close()
+
+
+def test_without_waiting_every_record_is_synced_before_the_next(tmp_path, synced):
+    log = reopened(tmp_path, sync_seconds=0)
+    for image in range(3):
+        log.append(dict(image=image, found=found(image)))
+        assert synced[-1] == log.path.stat().st_size
+    assert len(synced) == 4  # that a run began, and its images
+    log.close()
+
+
+def test_what_did_not_reach_the_disk_is_told_with_the_next_image(tmp_path, monkeypatch):
+    log = reopened(tmp_path, sync_seconds=0.01)
+
+    def refused(file):
+        raise OSError(5, 'Input/output error')
+    with monkeypatch.context() as patched:
+        patched.setattr(os, 'fsync', refused)
+        log.append(dict(image=1, found=found(1)))
+        time.sleep(0.2)
+    with pytest.raises(StoreError, match=r'cannot be written \(Input/output error\)'):
+        log.append(dict(image=2, found=found(2)))
+    with pytest.raises(StoreError, match=r'cannot be written \(Input/output error\)'):
+        log.close()
+    assert holder(tmp_path / 'rank_0.lock') is None
+    log = reopened(tmp_path)
+    assert log.get(1)['found'] == found(1) and log.get(2) is None
+    log.close()
+
+
+@pytest.mark.parametrize('seconds', [-1, float('inf'), float('nan'), '5'])
+def test_sync_seconds_are_checked(tmp_path, seconds):
+    with pytest.raises(ValueError, match=f'^sync_seconds is {seconds!r}: give seconds, 0 or more.$'):
+        RecordLog(tmp_path, PARTS, sync_seconds=seconds)
