@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from mmengine.model import is_model_wrapper
 from mmengine.runner import autocast
 from mmengine.structures import BaseDataElement
 from torch import nn
 
 from dive_mmdet.datasets.guarded import GuardedItem, one_line
+from dive_mmdet.hooks.unwrapped import unwrapped
 
 from .plain_samples import is_finite, to_plain
 
@@ -96,7 +96,7 @@ class ImageInference:
 @contextmanager
 def in_float32(model: nn.Module):
     """The objective of an inversion in float32; yields whether it was in another precision."""
-    likelihood = getattr(model.module if is_model_wrapper(model) else model, 'likelihood', None)
+    likelihood = getattr(unwrapped(model), 'likelihood', None)
     precision = getattr(likelihood, 'precision', 'float32')
     if precision == 'float32':
         yield False

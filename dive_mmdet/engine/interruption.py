@@ -1,4 +1,5 @@
 """Ending on a signal, and the command that goes on from there."""
+import os
 import shlex
 import signal
 import sys
@@ -11,8 +12,11 @@ RESUME = 'test_cfg.resume=True'
 @contextmanager
 def ends_on_signals():
     """SIGINT and SIGTERM end the process by SystemExit with 130 and 143, at once; images in flight are lost."""
+    owner = os.getpid()
+
     def end(number, frame):
-        raise SystemExit(128 + number)
+        # A forked worker of a data loader ends as torch expects, or its status would be an error of this process.
+        raise SystemExit(128 + number) if os.getpid() == owner else KeyboardInterrupt
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -26,7 +30,7 @@ def ends_on_signals():
 
 def with_resume(arguments: list[str]) -> list[str]:
     """A command line of the framework's test.py that goes on where an earlier one ended."""
-    if RESUME in arguments:
+    if RESUME in arguments or '--resume' in arguments:
         return arguments
     if '--cfg-options' not in arguments:
         return [*arguments, '--cfg-options', RESUME]
@@ -35,5 +39,13 @@ def with_resume(arguments: list[str]) -> list[str]:
 
 
 def resume_command() -> str:
-    """What to type after this process has ended."""
-    return shlex.join(['python', *with_resume(sys.argv)])
+    """What to type after this process has ended: what was typed, with `RESUME`.
+
+    Not `sys.argv`, in which the framework's tool stands where ours was typed. Of several processes that torchrun
+    started on this machine, the command that starts as many.
+    """
+    python, *arguments = sys.orig_argv
+    if 'TORCHELASTIC_RUN_ID' in os.environ:
+        python = f'{python} -m torch.distributed.run --nproc_per_node={os.environ["LOCAL_WORLD_SIZE"]}'
+        arguments = arguments[arguments.index('-u') + 1:] if '-u' in arguments[:1] else arguments
+    return f'{python} {shlex.join(with_resume(arguments))}'

@@ -12,9 +12,14 @@ class Progress:
         total: images of this rank.
         log_seconds: between two lines.
         title: in front of every line.
+
+    Raises:
+        ValueError: `log_seconds` is not positive or no number.
     """
 
     def __init__(self, logger, total: int, log_seconds: float, title: str):
+        if not isinstance(log_seconds, (int, float)) or not 0 < log_seconds < float('inf'):
+            raise ValueError(f'log_seconds is {log_seconds!r}: give more than 0 seconds.')
         self.logger, self.total, self.log_seconds, self.title = logger, total, log_seconds, title
         self.stored = self.computed = self.failed = 0
         self.seconds = self.nfe = 0.0

@@ -1,6 +1,7 @@
 """The loop under a Runner in this process, with a model that waits instead of computing."""
 import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from mmengine.registry import VISBACKENDS
@@ -41,14 +42,14 @@ class Breaking(store_overhead.Waiting):
         return super().forward(inputs, data_samples, mode)
 
 
-def run(folder, model=None, **settings):
+def run(folder, model=None, backend='Memory', **settings):
     """Metrics and model of one test."""
     model = model or Breaking()
     name = f'{folder.name}_{len(list(folder.glob("*")))}'
     runner = Runner(model, str(folder), experiment_name=name, default_scope='mmengine', test_dataloader=dict(
         batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
         dataset=dict(type='Numbers', images=IMAGES)), test_evaluator=store_overhead.Count(),
-        visualizer=dict(type='Visualizer', name=name, vis_backends=[dict(type='Memory', save_dir=str(folder))]),
+        visualizer=dict(type='Visualizer', name=name, vis_backends=[dict(type=backend, save_dir=str(folder))]),
         test_cfg=dict(type='dive_mmdet.ResumableTestLoop', **settings))
     return runner.test(), model
 
@@ -66,11 +67,32 @@ def test_scalars_reach_the_backends_after_every_batch_and_at_the_end(tmp_path):
     assert Memory.scalars[-1] == (6, dict(images=IMAGES))
 
 
+@pytest.mark.parametrize('backend', ['TensorboardVisBackend', 'WandbVisBackend'])
+def test_the_frameworks_backends_pass_them_on(tmp_path, monkeypatch, backend):
+    """Their packages need not be installed: what they are called with is what counts."""
+    written = {}
+    tensorboard, wandb = ModuleType('torch.utils.tensorboard'), ModuleType('wandb')
+    tensorboard.SummaryWriter = lambda folder: SimpleNamespace(
+        add_scalar=lambda name, value, step: written.setdefault(name, []).append(value),
+        add_text=lambda *_, **__: None, close=lambda: None)
+    wandb.init = lambda **_: SimpleNamespace()
+    wandb.log = lambda scalars, **_: [written.setdefault(*pair).append(scalars[pair[0]])
+                                      for pair in ((name, []) for name in scalars)]
+    wandb.join = wandb.finish = lambda: None
+    wandb.config = wandb.run = SimpleNamespace(update=lambda *_, **__: None, log_code=lambda *_, **__: None,
+                                               _label=lambda **_: None)
+    monkeypatch.setitem(sys.modules, 'torch.utils.tensorboard', tensorboard)
+    monkeypatch.setitem(sys.modules, 'wandb', wandb)
+    assert run(tmp_path, backend=backend)[0] == dict(images=IMAGES)
+    assert written['test/images'] == [2, 4, 6] and written['test/nfe_per_image'] == [4600] * 3
+    assert written['images'] == [IMAGES] and len(written['test/seconds_per_image']) == 3
+
+
 def test_stored_images_skip_the_model_and_not_the_evaluator(tmp_path):
     run(tmp_path)
     metrics, model = run(tmp_path, resume=True)
     assert metrics == dict(images=IMAGES) and model.calls == []
-    with pytest.raises(SystemExit, match='holds 6 finished images: go on with `python .*test_cfg.resume=True`, or'):
+    with pytest.raises(SystemExit, match='holds 6 finished images: go on with `.*python .*test_cfg.resume=True`, or'):
         run(tmp_path)
 
 
@@ -113,3 +135,6 @@ def test_settings_are_checked(tmp_path):
         run(tmp_path, on_error='ignore')
     with pytest.raises(TypeError, match='resum'):
         run(tmp_path, resum=True)
+    for name in ('sync_seconds', 'log_seconds'):
+        with pytest.raises(ValueError, match=f'{name} is -1: give'):
+            run(tmp_path, **{name: -1})

@@ -1,15 +1,18 @@
 """What a run says of itself while it runs, and what its files say."""
 import io
 import json
+import os
 import random
 import runpy
+import shlex
+import signal
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from dive_mmdet.engine.interruption import with_resume
+from dive_mmdet.engine.interruption import ends_on_signals, resume_command, with_resume
 from dive_mmdet.engine.metrics_so_far import metrics_so_far
 from dive_mmdet.engine.progress import Progress
 from dive_mmdet.engine.record_log import RecordLog
@@ -42,6 +45,12 @@ def test_a_terminal_has_a_live_line(monkeypatch):
     assert terminal.getvalue().startswith('\r\033[Krank 0 of 1: ') and terminal.getvalue().endswith('\n')
 
 
+@pytest.mark.parametrize('seconds', [0, -1, float('nan'), float('inf'), '30'])
+def test_seconds_between_lines_are_checked(seconds):
+    with pytest.raises(ValueError, match=f'^log_seconds is {seconds!r}: give more than 0 seconds.$'):
+        Progress(Logger(), 10, seconds, 'rank 0 of 1')
+
+
 def test_a_line_says_how_far_and_how_fast():
     progress = Progress(Logger(), 10, 1.0, 'rank 0 of 2')
     progress.stored, progress.failed, progress.metric = 2, 1, 'AP 0.5'
@@ -55,9 +64,37 @@ def test_a_line_says_how_far_and_how_fast():
 @pytest.mark.parametrize('arguments, expected', [
     ('test.py a b', 'test.py a b --cfg-options test_cfg.resume=True'),
     ('test.py a --cfg-options x=1 --work-dir d', 'test.py a --cfg-options test_cfg.resume=True x=1 --work-dir d'),
-    ('test.py a --cfg-options x=1 test_cfg.resume=True', 'test.py a --cfg-options x=1 test_cfg.resume=True')])
+    ('test.py a --cfg-options x=1 test_cfg.resume=True', 'test.py a --cfg-options x=1 test_cfg.resume=True'),
+    ('test.py a --resume --work-dir d', 'test.py a --resume --work-dir d')])
 def test_the_command_that_goes_on(arguments, expected):
     assert with_resume(arguments.split()) == expected.split()
+
+
+@pytest.mark.parametrize('ran, ranks, typed', [
+    ("python tools/test.py 'a b.py'", None, "python tools/test.py 'a b.py' --cfg-options test_cfg.resume=True"),
+    ('x/python -u tools/test.py a --launcher pytorch', '2', 'x/python -m torch.distributed.run --nproc_per_node=2 '
+     'tools/test.py a --launcher pytorch --cfg-options test_cfg.resume=True')])
+def test_the_command_that_goes_on_is_the_one_that_was_typed(monkeypatch, ran, ranks, typed):
+    for name, value in dict(TORCHELASTIC_RUN_ID='none', LOCAL_WORLD_SIZE='2').items():
+        monkeypatch.setenv(name, value) if ranks else monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, 'orig_argv', shlex.split(ran))
+    monkeypatch.setattr(sys, 'argv', ['mmdet/.mim/tools/test.py', 'a'])
+    assert resume_command() == typed
+
+
+def test_a_signal_ends_the_process_and_its_forked_workers_as_torch_expects():
+    with ends_on_signals():
+        worker = os.fork()
+        if not worker:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except BaseException as error:
+                os._exit(isinstance(error, KeyboardInterrupt))
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]) == 1
+        with pytest.raises(SystemExit, match='130'):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_our_test_tool_says_resume_as_the_frameworks_takes_it(monkeypatch):
@@ -102,26 +139,42 @@ def test_accuracy_so_far_counts_failures_as_wrong():
     assert metrics_so_far(records, ['w'], None, []) == dict(accuracy=50)
 
 
-def test_a_dead_run_is_watched_from_its_files(truth, tmp_path):
+def writes_until_it_is_killed(folder, truth):
+    """A process with five images, and what it says when all are written."""
+    reading, writing = os.pipe()
+    process = os.fork()
+    if not process:
+        log = RecordLog(folder, {})
+        log.begin(images=10, classes=['a', 'b'], annotations=truth, command='python test.py x')
+        rng = random.Random(0)
+        for index in range(4):
+            log.append(dict(image=index, seconds=10 + index, nfe=100, time=time.time(),
+                            **detections([[5, 5, 25, 25]], [rng.random()], [index % 2])))
+        log.append(dict(image=4, failure='no such file'))
+        os.write(writing, b'x')
+        signal.pause()
+    os.read(reading, 1)
+    return process
+
+
+def test_a_running_and_a_dead_run_are_watched_from_their_files(truth, tmp_path):
     import watch_run
 
     from dive_mmdet.engine.run_state import RunState
-    log = RecordLog(tmp_path / 'records', {})
-    log.begin(images=10, classes=['a', 'b'], annotations=truth, command='python test.py x')
-    rng = random.Random(0)
-    for index in range(4):
-        log.append(dict(image=index, seconds=10 + index, nfe=100, time=time.time(),
-                        **detections([[5, 5, 25, 25]], [rng.random()], [index % 2])))
-    log.append(dict(image=4, failure='no such file'))
-    log.close()
+    process = writes_until_it_is_killed(tmp_path / 'records', truth)
     state = RunState(tmp_path)
     assert state.alive and state.seconds_per_image == 11.5
     lines = watch_run.report(state).splitlines()
-    assert lines[0].startswith('5/10 images, running (process ') and lines[0].endswith('1 rank), last sign 0 s ago')
+    assert lines[0].startswith(f'5/10 images, running (process {process} on ')
+    assert lines[0].endswith('1 rank), last sign 0 s ago')
     assert lines[1] == '11.50 s and 100 evaluations an image, eta 0:00:58'
     assert lines[2].endswith('(PARTIAL, 5 images)') and lines[3] == 'failed: image 4: no such file'
-    state.session['process'] = 2 ** 22 + 1  # beyond what the system gives
+    os.kill(process, signal.SIGKILL)
+    # Dead before its number is free, as it would be had another process got it.
+    os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
+    os.kill(process, 0)
     lines = watch_run.report(state).splitlines()
     assert 'images, dead (' in lines[0] and lines[-1] == 'to go on: python test.py x'
+    os.waitpid(process, 0)
     with pytest.raises(FileNotFoundError, match='holds no records: give the --work-dir'):
         RunState(tmp_path / 'nowhere')
