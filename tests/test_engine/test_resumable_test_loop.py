@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
 import fault_harness as harness  # noqa: E402
@@ -58,6 +61,29 @@ def assert_same_results(work_dir, other):
     assert harness.metrics(work_dir) == harness.metrics(other)
 
 
+def assert_close_results(work_dir, other):
+    found, expected = harness.predictions(work_dir), harness.predictions(other)
+    assert set(found) == set(expected)
+    for image, one in expected.items():
+        assert found[image]['metas']['inversion']['ids'] == one['metas']['inversion']['ids']
+        energies = (each['metas']['inversion']['energy'] for each in (one, found[image]))
+        assert next(energies) == pytest.approx(next(energies), rel=1e-5)
+
+
+def average_precision(annotations, found):
+    """COCO's own, of boxes by image in pixels; images without any count."""
+    coco = COCO(str(annotations))
+    judge = COCOeval(coco, coco.loadRes([
+        dict(image_id=image, category_id=label, score=score, bbox=[x0, y0, x1 - x0, y1 - y0])
+        for image, one in found.items() for (x0, y0, x1, y1), score, label in zip(*(
+            one['fields']['pred_instances']['instances'][name]['tensor'] for name in ('bboxes', 'scores', 'labels')))]),
+        'bbox')
+    judge.evaluate()
+    judge.accumulate()
+    judge.summarize()
+    return judge.stats[0]
+
+
 def test_killed_five_times_a_run_predicts_what_an_undisturbed_one_does(job, undisturbed, tmp_path):
     kills = harness.kill_again_and_again(job, tmp_path / 'run', 5, 0.1, random.Random(0))
     assert kills == 5
@@ -83,6 +109,20 @@ def test_a_rank_is_killed_and_any_number_of_ranks_goes_on(job, undisturbed, tmp_
         assert job.finish(work_dir, ranks, **RESUME) == [0] * ranks, harness.said(work_dir)[-2000:]
         assert_same_results(work_dir, undisturbed)
         assert len(harness.begun(work_dir)) - len(harness.begun(tmp_path / 'run')) == IMAGES - left
+
+
+def test_results_do_not_depend_on_the_order_of_images(job, undisturbed, tmp_path):
+    assert job.finish(tmp_path / 'run', **{'test_dataloader.sampler.shuffle': True}) == [0]
+    assert harness.begun(tmp_path / 'run') != harness.begun(undisturbed)
+    assert_same_results(tmp_path / 'run', undisturbed)
+
+
+@pytest.mark.parametrize('batch_size, ranks', [(5, 1), (2, 2)])
+def test_results_do_not_depend_on_what_is_computed_together(job, undisturbed, tmp_path, batch_size, ranks):
+    """To tolerance: another shape of a batch is another order of sums."""
+    assert job.finish(tmp_path / 'run', ranks, **{'test_dataloader.batch_size': batch_size}) == [0] * ranks
+    assert_close_results(tmp_path / 'run', undisturbed)
+    assert harness.metrics(tmp_path / 'run') == pytest.approx(harness.metrics(undisturbed), abs=1e-3)
 
 
 @pytest.mark.parametrize('number, status', [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -127,16 +167,14 @@ def test_a_corrupt_image_is_recorded_and_the_others_are_as_without_it(job, undis
     expected = harness.predictions(undisturbed)
     found = harness.predictions(tmp_path / 'run')
     assert set(expected) - set(found) == {1, 5, 9}
-    assert 'coco/bbox_mAP' in said
+    told = float(re.findall(r'coco/bbox_mAP: (\S+)', said)[-1])
+    assert told == pytest.approx(average_precision(tiny_detector / 'twelve.json', found), abs=6e-4)
+    assert told < 0.9 * harness.metrics(undisturbed)['coco/bbox_mAP']
     # Mended, those alone are computed; they were in batches of two with others.
     shutil.copy(tiny_detector / 'images/1.png', images)
     assert job.finish(tmp_path / 'run', **options, **RESUME) == [0]
     assert Counter(harness.begun(tmp_path / 'run')).most_common(1)[0][1] == 1
-    found = harness.predictions(tmp_path / 'run')
-    for image, one in expected.items():
-        assert found[image]['metas']['inversion']['ids'] == one['metas']['inversion']['ids']
-        energies = (other['metas']['inversion']['energy'] for other in (one, found[image]))
-        assert next(energies) == pytest.approx(next(energies), rel=1e-5)
+    assert_close_results(tmp_path / 'run', undisturbed)
 
 
 def test_what_cannot_be_resumed_is_refused_by_name(job, undisturbed, tmp_path):
