@@ -36,12 +36,13 @@ def build(name, **switches):
     return generator.requires_grad_(False)
 
 
-def noise_and_gradient(generator):
+def noise_and_gradient(generator, precision='float32'):
     random = torch.Generator().manual_seed(1)
     x_t, t = torch.randn(3, 3, 16, 16, generator=random), torch.tensor([10, 300, 900])
     ids = torch.randint(5, (3, generator.vocabulary.length), generator=random)
     rows = generator.embed(ids).detach().requires_grad_()
-    noise = generator.predict_noise(x_t, t, rows)
+    with mixed_precision(torch.device('cpu'), precision):
+        noise = generator.predict_noise(x_t, t, rows)
     noise.square().mean().backward()
     return noise.detach(), rows.grad
 
@@ -57,6 +58,14 @@ def test_checkpointing_computes_frozen_blocks_twice_and_the_same(name, before):
     torch.testing.assert_close(noise_and_gradient(generator), noise_and_gradient(plain), rtol=0, atol=0)
     normed = sum(hasattr(block, 'norm1') for block in blocks)
     assert normed and len(calls) == 2 * normed - before
+
+
+@pytest.mark.parametrize('name', GENERATORS)
+def test_checkpointing_in_bfloat16_computes_the_same(name):
+    """The backward, outside of the mixed precision, repeats what was computed inside."""
+    generator, plain = build(name, checkpointing=True), build(name)
+    torch.testing.assert_close(noise_and_gradient(generator, 'bfloat16'), noise_and_gradient(plain, 'bfloat16'),
+                               rtol=0, atol=0)
 
 
 def test_a_copy_of_a_checkpointed_generator_runs_its_own_weights():
