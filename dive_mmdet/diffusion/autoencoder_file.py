@@ -4,7 +4,6 @@ diffusers' own `from_single_file` asks a server for a config; here sizes follow 
 """
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import Tensor
 
 from .ldm_keys import CODEBOOK, FIRST_STAGE, first_stage_weights
@@ -20,7 +19,7 @@ def read_autoencoder(path: Path, quantised: bool) -> tuple[dict, dict[str, Tenso
         UnreadableCheckpoint: the file is damaged, or holds an autoencoder of another kind.
         WeightsMismatch: it holds weights that such an autoencoder does not have.
     """
-    found = state_dict_of(load_file(path) if path.suffix == '.safetensors' else load_untrusted(path))
+    found = state_dict_of(load_untrusted(path))
     bare = {key.removeprefix(FIRST_STAGE): value for key, value in found.items()}
     source = {key: value for key, value in bare.items() if key.startswith(PARTS)}
     if 'encoder.down.0.block.0.conv1.weight' not in source or (CODEBOOK in source) != quantised:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from .denoisers.dit import patch_positions
@@ -45,16 +44,23 @@ def read_directory(folder: Path) -> tuple[Path, dict, dict[str, Tensor]]:
     config = json.loads((folder / 'config.json').read_text())
     if config.get('_class_name') not in ('DiTTransformer2DModel', 'Transformer2DModel'):
         raise UnreadableCheckpoint(f"{folder} holds {config.get('_class_name')} and no DiTTransformer2DModel.")
-    return found[0], config, load_file(found[0]) if found[0].suffix == '.safetensors' else load_untrusted(found[0])
+    return found[0], config, load_untrusted(found[0])
 
 
 def public_weights(weights: Mapping[str, Tensor], config: Mapping) -> dict[str, Tensor]:
     """Weights under the public names.
 
     Raises:
-        WeightsMismatch: weights without a public name, or blocks whose copies differ.
+        WeightsMismatch: weights that are missing, are without a public name, or differ between blocks.
     """
-    weights, public = dict(weights), {}
+    try:
+        return _renamed(dict(weights), config)
+    except KeyError as error:
+        raise WeightsMismatch(f"The DiT directory lacks '{error.args[0]}': download it again.") from None
+
+
+def _renamed(weights: dict[str, Tensor], config: Mapping) -> dict[str, Tensor]:
+    public = {}
     for name in sorted({match[0] for match in map(re.compile(r'transformer_blocks\.\d+\.').match, weights) if match}):
         block = name.replace('transformer_blocks', 'blocks')
         for copied, target in COPIED.items():

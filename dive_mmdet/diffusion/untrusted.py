@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 # Objects that Lightning leaves beside the weights of public checkpoints.
 LIGHTNING = [f'{package}.{name}' for package in ('pytorch_lightning', 'lightning.pytorch') for name in (
@@ -56,6 +58,11 @@ def load_untrusted(path: str | Path, known: Sequence[str] = (*LIGHTNING, *RUNNER
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'No checkpoint at {path}: give one that is there.')
+    if path.suffix == '.safetensors':
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise UnreadableCheckpoint(f'{path} cannot be read ({error}): download it again.') from None
     stand_ins = [(type(name.rpartition('.')[2], (Attribute if name == 'builtins.getattr' else Placeholder,), {}), name)
                  for name in known]
     try:

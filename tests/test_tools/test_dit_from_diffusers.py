@@ -70,13 +70,22 @@ def changed(pipeline, tmp_path, change):
 
 @pytest.mark.parametrize('change, sentence', [
     (lambda w: w.update({'extra.weight': torch.zeros(1)}), 'no place in a public DiT (extra.weight)'),
-    (lambda w: w.pop('transformer_blocks.2.ff.net.2.bias'), 'transformer_blocks.2.ff.net.2.bias'),
+    (lambda w: w.pop('transformer_blocks.2.ff.net.2.bias'), "lacks 'transformer_blocks.2.ff.net.2.bias'"),
+    (lambda w: w.pop('proj_out_2.weight'), "lacks 'proj_out_2.weight'"),
     (lambda w: w.update({'transformer_blocks.1.norm1.emb.class_embedder.embedding_table.weight': torch.zeros(6, 16)}),
      'different copies of class_embedder'),
 ])
 def test_what_is_no_public_dit_is_refused_and_nothing_is_written(change, sentence, pipeline, tmp_path):
     said = run(changed(pipeline, tmp_path, change), tmp_path / 'out.pth', '--first-stage', 'identity')
     assert sentence in said and not list(tmp_path.glob('out*'))
+
+
+def test_a_truncated_file_is_refused(pipeline, tmp_path):
+    folder = shutil.copytree(pipeline / 'transformer', tmp_path / 'half')
+    weights = folder / 'diffusion_pytorch_model.safetensors'
+    weights.write_bytes(weights.read_bytes()[:5000])
+    said = run(folder, tmp_path / 'out.pth', '--first-stage', 'identity')
+    assert f'{weights} cannot be read' in said and not list(tmp_path.glob('out*'))
 
 
 def test_a_directory_of_something_else_is_named(pipeline, tmp_path):

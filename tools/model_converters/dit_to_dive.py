@@ -28,7 +28,7 @@ def convert(args: argparse.Namespace) -> str:
     source, heads = args.source, args.num_heads
     if source.is_dir():
         source, description, weights = read_directory(source)
-        weights, heads = public_weights(weights, description), heads or description['num_attention_heads']
+        weights, heads = public_weights(weights, description), heads or description.get('num_attention_heads')
     else:
         weights = state_dict_of(averaged(load_untrusted(source)))
     return write_generator(generator_config(weights, first_stage, heads), generator_weights(weights), source,
@@ -48,7 +48,7 @@ def main() -> None:
     require_target(args.target)
     try:
         print(convert(args))
-    except (ValueError, RuntimeError, FileNotFoundError, KeyError) as error:
+    except (ValueError, RuntimeError, FileNotFoundError) as error:
         sys.exit(' '.join(str(error).split()))
 
 
