@@ -3,13 +3,18 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from mmdet.models import DetTTAModel
 from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import MODELS, DefaultScope
+from mmengine.runner import load_checkpoint
 from mmengine.structures import InstanceData
 from torch import nn
 
-from dive_mmdet.datasets import GuardedItem
-from dive_mmdet.engine.image_inference import ImageInference
-from dive_mmdet.engine.plain_samples import add_plain, nothing_found, to_plain
+from dive_mmdet.datasets import GuardedDataset, GuardedItem
+from dive_mmdet.engine.image_inference import ImageInference, in_float32
+from dive_mmdet.engine.plain_samples import add_plain, is_finite, nothing_found, to_plain
 
 
 class Model(nn.Module):
@@ -104,3 +109,51 @@ def test_what_was_stored_is_what_the_model_returned():
     assert 'pred_instances' not in given and to_plain(again, given) == plain
     for name, value in found[3].sample.pred_instances.items():
         assert value.dtype == again.pred_instances[name].dtype and torch.equal(value, again.pred_instances[name])
+
+
+def detector(folder, precision):
+    """The tiny detector with an objective of some precision, and two images."""
+    config = Config.fromfile(folder / 'config.py')
+    config.model.hooks[0].objective.precision = precision
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model, dataset = MODELS.build(config.model), GuardedDataset(config.test_dataloader.dataset)
+    load_checkpoint(model, str(folder / 'weights.pth'))
+    return model.eval(), [dataset[index] for index in range(2)]
+
+
+def test_a_detector_that_overflows_in_float16_finds_what_it_finds_in_float32(tiny_detector):
+    found = {}
+    for precision in ('float32', 'float16'):
+        model, images = detector(tiny_detector, precision)
+        with torch.no_grad():
+            model.backbone.denoiser.transformer.pos_embed.proj.weight *= 1e6  # beyond 65504, and normed afterwards
+        outcomes = ImageInference(model, pseudo_collate, fp16=False, strict=False).run(images[:1])
+        found[precision] = outcomes[0].failure or outcomes[0].found
+    assert found['float16'] == found['float32'] and is_finite(found['float32'])
+
+
+def test_a_search_that_meets_no_number_on_its_way_has_failed_though_its_end_is_finite(tiny_detector):
+    model, images = detector(tiny_detector, 'float32')
+    calls = []
+
+    def spoilt(denoiser, inputs, output):
+        calls.append(len(output))
+        return torch.full_like(output, float('nan')) if len(calls) == 6 else None
+    model.backbone.denoiser.register_forward_hook(spoilt)
+    with torch.no_grad():
+        sample, = model.test_step(pseudo_collate([images[0].copied()]))
+    assert len(calls) > 6 and is_finite(to_plain(sample, images[0].sample))
+
+    def collate(batch):
+        calls.clear()
+        return pseudo_collate(batch)
+    outcome, = ImageInference(model, collate, fp16=False, strict=False).run(images[:1])
+    assert outcome.failure == 'The result is not finite.' and len(calls) == 6
+    assert 'predict_noise' not in vars(model.backbone) and 'energy' not in vars(model.prior)
+
+
+def test_views_of_an_image_are_tried_again_in_float32_too():
+    model = Model({})
+    with in_float32(DetTTAModel(module=model)) as lower:
+        assert lower and model.likelihood.precision == 'float32'
+    assert model.likelihood.precision == 'bfloat16'
