@@ -4,8 +4,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import torch
+from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -19,6 +21,8 @@ LIGHTNING = [f'{package}.{name}' for package in ('pytorch_lightning', 'lightning
 # Objects that mmengine's Runner leaves in checkpoints of a training: its histories of scalars, arrays of numpy.
 RUNNER = ['builtins.getattr', 'mmengine.logging.history_buffer.HistoryBuffer', 'numpy.dtype', 'numpy.ndarray',
           *(f'numpy.{core}.multiarray.{name}' for core in ('core', '_core') for name in ('_reconstruct', 'scalar'))]
+# Of mmengine's loader: stores whose clients hand over bytes, which it would unpickle.
+REFUSED = ('pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://')
 STATISTICS = ('min', 'max', 'current', 'mean')
 
 
@@ -82,17 +86,34 @@ def load_untrusted(path: str | Path, known: Sequence[str] = (*LIGHTNING, *RUNNER
 
 
 def guard_loading() -> None:
-    """Have mmengine read checkpoint files by `load_untrusted` first, in this process from now on.
+    """Have mmengine read checkpoint files and downloads by `load_untrusted` first, in this process from now on.
 
-    Its own loader falls back to building whatever objects a file names.
+    Its own loader falls back to building whatever objects a file names, and builds them of a download at once.
     """
     CheckpointLoader.register_scheme('', _load_guarded, force=True)
+    CheckpointLoader.register_scheme(REFUSED, _refuse, force=True)
+    mmengine_checkpoint.load_url = _load_url  # behind https://, torchvision://, open-mmlab:// and others
 
 
 def _load_guarded(filename: str, map_location) -> dict[str, Any]:
     path = Path(filename).expanduser()
     load_untrusted(path, RUNNER)  # the framework builds these, to resume a training
     return load_from_local(str(path), map_location)
+
+
+def _load_url(url: str, model_dir: str | None = None, map_location=None, progress: bool = True) -> dict[str, Any]:
+    """As `torch.hub.load_state_dict_from_url`, into and from its folder."""
+    folder = Path(model_dir or Path(torch.hub.get_dir()) / 'checkpoints')
+    path = folder / Path(urlparse(url).path).name
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), progress=progress)
+    return _load_guarded(str(path), map_location)
+
+
+def _refuse(filename: str, map_location) -> None:
+    raise UnreadableCheckpoint(f'{filename} is not opened: only files and https:// are read as weights alone, so '
+                               'download it first.')
 
 
 def state_dict_of(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:

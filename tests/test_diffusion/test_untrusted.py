@@ -3,6 +3,9 @@ import json
 import runpy
 import shutil
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +16,7 @@ import torch
 from diffusers import AutoencoderKL
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
 
@@ -45,9 +49,15 @@ class Call:
 @pytest.fixture(autouse=True)
 def unguarded():
     """Every test starts with mmengine's own loader, and leaves it."""
-    CheckpointLoader.register_scheme('', load_from_local, force=True)
+    def restore():
+        CheckpointLoader.register_scheme('', load_from_local, force=True)
+        CheckpointLoader.register_scheme([r'(\S+\:)?s3://', r'(\S+\:)?petrel://'], mmengine_checkpoint.load_from_ceph,
+                                         force=True)
+        CheckpointLoader.register_scheme('pavi://', mmengine_checkpoint.load_from_pavi, force=True)
+        mmengine_checkpoint.load_url = torch.hub.load_state_dict_from_url
+    restore()
     yield
-    CheckpointLoader.register_scheme('', load_from_local, force=True)
+    restore()
 
 
 @pytest.fixture
@@ -75,6 +85,42 @@ def test_mmengines_own_loader_builds_anything(tmp_path):
     torch.save(dict(extra=Call(open, str(tmp_path / 'made'), 'w')), tmp_path / 'bad.pth')
     load_checkpoint(torch.nn.Identity(), str(tmp_path / 'bad.pth'))
     assert (tmp_path / 'made').exists()
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """The address of a server of this machine that hands out what lies in tmp_path; downloads go to a new folder."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    monkeypatch.setattr(handler.func, 'log_message', lambda *_: None)
+    server = ThreadingHTTPServer(('127.0.0.1', 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    monkeypatch.setattr(torch.hub, '_hub_dir', None)
+    yield f'http://127.0.0.1:{server.server_port}'
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize('scheme', ['http', 'torchvision'])
+def test_downloads_are_guarded(bad, served, tmp_path, monkeypatch, scheme):
+    torch.save(dict(weight=torch.eye(2), bias=torch.ones(2)), tmp_path / 'good.pth')
+    urls = {name: f'{served}/{name}.pth?from=test' for name in ('good', 'bad')}
+    monkeypatch.setattr(mmengine_checkpoint, 'get_torchvision_models', lambda: urls)
+    guard_loading()
+    model, addresses = torch.nn.Linear(2, 2), urls if scheme == 'http' else {name: f'torchvision://{name}'
+                                                                            for name in urls}
+    load_checkpoint(model, addresses['good'])
+    assert torch.equal(model.weight, torch.eye(2)) and (tmp_path / 'torch/hub/checkpoints/good.pth').is_file()
+    with pytest.raises(UnreadableCheckpoint, match='bad.pth holds an object of type io.open'):
+        load_checkpoint(model, addresses['bad'])
+
+
+@pytest.mark.parametrize('address', ['s3://bucket/x.pth', 'cluster:petrel://x.pth', 'pavi://x'])
+def test_other_stores_are_refused(address):
+    guard_loading()
+    with pytest.raises(UnreadableCheckpoint, match=f'^{address} is not opened: only files and https:// are read'):
+        load_checkpoint(torch.nn.Identity(), address)
 
 
 def test_what_the_runner_writes_is_read_and_resumed_from(tmp_path):
