@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MMDET_TEST = Path(mmdet.__file__).parent / '.mim/tools/test.py'
 DIVE = str(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
 PRIOR = str(ROOT / 'configs/prior/layout-prior_digit-scenes.py')
+LAYOUT2IMG = ROOT / 'tests/data/ldm_layout2img/config.yaml'
 DIVE_CLS = str(ROOT / 'configs/dive_cls/dive_mnist-5k.py')
 FASTER_RCNN = str(ROOT / 'configs/faster_rcnn/faster-rcnn_r18_digit-scenes.py')
 
@@ -183,6 +184,12 @@ TOOLS = {
                   'WORK', '--cfg-options', 'DATA'),
     'classify': ('tools/analysis_tools/evaluate_classifier.py', DIVE_CLS, 'BAD', '--images', '1', '--out', 'WORK'),
     'stages': ('tools/analysis_tools/tune_stages.py', DIVE_CLS, 'BAD', '--images', '1'),
+    'evaluate': ('tools/analysis_tools/evaluate.py', DIVE, 'BAD', '--out', 'WORK', '--cfg-options', 'DATA'),
+    'search quality': ('tools/analysis_tools/search_quality.py', DIVE, 'BAD', '--records', 'WORK', '--cfg-options',
+                       'DATA'),
+    'converter of DiT': ('tools/model_converters/dit_to_dive.py', 'BAD', 'WORK/x.pth', '--first-stage', 'identity'),
+    'converter of layouts': ('tools/model_converters/ldm_to_dive.py', 'BAD', LAYOUT2IMG, 'WORK/x.pth', '--num-classes',
+                             '3'),
     'check': ('tools/analysis_tools/check_generator.py', DIVE, 'BAD', '--count', '1', '--cfg-options', 'DATA'),
 }
 
@@ -192,7 +199,7 @@ def test_tools_guard(bad, data, tmp_path, monkeypatch, name):
     options = [f'{key}={value}' for key, value in data.items()]
     tool, *arguments = (part for each in TOOLS[name] for part in (options if each == 'DATA' else [str(each)]))
     arguments = [each.replace('BAD', bad).replace('WORK', str(tmp_path / 'work')) for each in arguments]
-    for folder in ('tools', 'tools/misc', 'tools/analysis_tools'):
+    for folder in ('tools', 'tools/misc', 'tools/analysis_tools', 'tools/model_converters'):
         monkeypatch.syspath_prepend(ROOT / folder)
     monkeypatch.setattr(sys, 'argv', [tool, *arguments])
     refusal = r'bad\.pth (holds an object of type io\.open|is not plain)'
