@@ -3,6 +3,10 @@
 #
 #     tools/dist_train.sh CONFIG PROCESSES [options of tools/train.py]
 #
+# Without a GPU mmengine's wrapper needs to be told (tested so; never run on CUDA):
+#
+#     --cfg-options model_wrapper_cfg.type=MMDistributedDataParallel model_wrapper_cfg.device_ids=None
+#
 # On several machines: NNODES, NODE_RANK, MASTER_ADDR and PORT, as in mmdet. PYTHON names another interpreter.
 set -euo pipefail
 config=$1 processes=$2

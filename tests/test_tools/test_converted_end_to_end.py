@@ -19,6 +19,7 @@ from mmengine.config import Config
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / 'tests/data/ldm_layout2img'
 CONFIG = ROOT / 'configs/dive/layout2img/dive_proposal_layout2img_coco-zero-shot.py'
+TRAINING = ROOT / 'configs/generator/layout2img_coco.py'
 TWO_CROPS = CONFIG.with_name(CONFIG.stem + '_two-crops.py')
 CLASSES = ('spoon', 'cup', 'plate')
 SEARCH = dict(sides=[1.0], aspects=[1.0], overlap=0.0, finalists=1, candidates=2, hypotheses=1, max_moves=1,
@@ -103,6 +104,34 @@ def test_one_process_and_two_find_the_same(assembled):
     assert shares == ['5', '3']  # the busier of two processes has three images
     aps = [re.findall(r'coco/bbox_mAP: (\S+)', said[count])[-1] for count in (1, 2)]
     assert aps[0] == aps[1] and 0 < float(aps[0]) <= 1
+
+
+def test_one_process_and_two_train_on_and_check_alike(assembled):
+    """From the converted weights, by the config that trains on COCO; the steps are too small to be seen."""
+    config, generator = Config.fromfile(TRAINING), Config.fromfile(assembled / 'generator.py').generator
+    config.model.backbone = dict(generator, channels_last=True, checkpointing=True, class_dropout=0.1, vocabulary=dict(
+        generator.vocabulary, answers=[[7], [2, 11], [0]]))
+    config.load_from, config.optim_wrapper.optimizer.lr = str(assembled / 'generator.pth'), 1e-9
+    config.train_cfg.update(max_iters=2, val_interval=2)
+    for loader in (config.train_dataloader, config.val_dataloader):
+        loader.batch_size, loader.num_workers, loader.persistent_workers = 2, 0, False
+        loader.dataset.update(data_root=str(assembled) + '/', ann_file='val.json', num_classes=3, num_objects=3,
+                              metainfo=dict(classes=CLASSES), data_prefix=dict(img='val2017/'))
+        loader.dataset.pipeline[2].scale = (32, 32)
+    config.val_dataloader.dataset.max_images = 4
+    config.test_dataloader = config.val_dataloader
+    config.dump(assembled / 'train.py')
+    checks = []
+    for count in (1, 2):
+        command = [sys.executable, ROOT / 'tools/train.py', assembled / 'train.py'] if count == 1 else [
+            'bash', ROOT / 'tools/dist_train.sh', assembled / 'train.py', 2]
+        options = ['model_wrapper_cfg.type=MMDistributedDataParallel', 'model_wrapper_cfg.device_ids=None']
+        said = run(*command, '--work-dir', assembled / f'train{count}', *(
+            () if count == 1 else ('--cfg-options', *options)), PYTHON=sys.executable, PORT='29518')
+        checks.append({name: float(value) for name, value in re.findall(r'(listening/\w+): (\S+)', said)})
+    # A shuffled layout is that of a neighbour in the batch, and two processes have other batches.
+    alike = [{name: value for name, value in check.items() if 'shuffled' not in name} for check in checks]
+    assert len(alike[0]) == 7 and alike[1] == pytest.approx(alike[0], abs=1e-3)
 
 
 def test_two_crops_are_merged_in_the_whole_image(assembled):
