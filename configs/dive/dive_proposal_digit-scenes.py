@@ -16,7 +16,8 @@ inversion_hook = dict(
         reach=0.00025,  # energy that a better box may bring a class
         final_pairs=48),  # of the larger bank that has the last word
     # Without the lowest noise, at which the layout is forgotten, and the highest (docs/design.md).
-    objective=dict(num_pairs=16, low=200, high=900, space='epsilon'))
+    objective=dict(num_pairs=16, low=200, high=900, space='epsilon'),
+    batch_size=128)  # network evaluations at once; more leave a CPU's cache, a GPU likes more
 # ---- sometimes changed: the prior ----
 prior_hook = dict(type='dive_mmdet.LayoutPriorHook', prior={{_base_.layout_prior}}, weight=0.1)
 # ---- rarely changed: the model ----
