@@ -73,6 +73,8 @@ def _run(job: Job, work_dir: Path, options: dict, rank: int, ranks: int, meeting
     metrics = Runner.from_cfg(config).test()
     if rank == 0:
         (work_dir / 'metrics.json').write_text(json.dumps(metrics))
+    if ranks > 1:
+        torch.distributed.destroy_process_group()
 
 
 def records(work_dir: Path) -> list[dict]:

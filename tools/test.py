@@ -7,6 +7,7 @@ With --resume the images that an earlier test stored in the same --work-dir are 
 """
 import sys
 
+import torch
 from _delegate import run_framework_tool
 
 from dive_mmdet.engine.interruption import with_resume
@@ -15,4 +16,8 @@ if __name__ == '__main__':
     if '--resume' in sys.argv:
         sys.argv.remove('--resume')
         sys.argv = with_resume(sys.argv)
-    run_framework_tool('test.py')
+    try:
+        run_framework_tool('test.py')
+    finally:
+        if torch.distributed.is_initialized():  # its threads may abort a process that ends with them running
+            torch.distributed.destroy_process_group()
