@@ -45,7 +45,8 @@ def resume_command() -> str:
     started on this machine, the command that starts as many.
     """
     python, *arguments = sys.orig_argv
+    launcher = []
     if 'TORCHELASTIC_RUN_ID' in os.environ:
-        python = f'{python} -m torch.distributed.run --nproc_per_node={os.environ["LOCAL_WORLD_SIZE"]}'
-        arguments = arguments[arguments.index('-u') + 1:] if '-u' in arguments[:1] else arguments
-    return f'{python} {shlex.join(with_resume(arguments))}'
+        launcher = ['-m', 'torch.distributed.run', f'--nproc_per_node={os.environ["LOCAL_WORLD_SIZE"]}']
+        arguments = arguments[1:] if arguments[0] == '-u' else arguments  # which torchrun puts in front
+    return shlex.join([python, *launcher, *with_resume(arguments)])

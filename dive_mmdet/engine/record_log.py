@@ -121,7 +121,10 @@ class RecordLog:
 
 
 def holder(path: Path) -> int | None:
-    """The process that holds a lock, None where none does; asked without taking it, and blind to one's own."""
+    """The process that holds a lock, None where none does; asked without taking it.
+
+    Not for the process that holds it: it would see none, and lose it as the file is closed.
+    """
     with path.open('rb') as file:
         asked = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         kind, *_, process = struct.unpack(FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))

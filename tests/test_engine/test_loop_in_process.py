@@ -4,6 +4,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from mmengine.config import Config
 from mmengine.registry import VISBACKENDS
 from mmengine.runner import Runner
 from mmengine.visualization import BaseVisBackend
@@ -12,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
 import store_overhead  # noqa: E402
 
 IMAGES = 6
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
 
 @VISBACKENDS.register_module()
@@ -128,6 +130,16 @@ def test_on_error_raise(tmp_path):
         run(tmp_path, Breaking(breaks=[3]), on_error='raise')
     _, model = run(tmp_path, resume=True)
     assert model.calls == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize('path', [
+    *(f'dive/{name}.py' for name in ('dive_proposal_digit-scenes', 'dive_gradient_digit-scenes', 'ablations/no-prior')),
+    'dive/layout2img/dive_proposal_layout2img_coco.py', 'your_own_data/dive.py', 'dive_cls/dive_mnist-5k.py',
+    'dive_cls/dit-xl-2_256_imagenet.py'])
+def test_every_kind_of_search_is_tested_by_it_and_validation_stores_nothing(path):
+    config = Config.fromfile(CONFIGS / path)
+    assert config.test_cfg == dict(type='dive_mmdet.ResumableTestLoop')
+    assert (config.get('val_cfg') or dict(type='ValLoop')) == dict(type='ValLoop')
 
 
 def test_settings_are_checked(tmp_path):
