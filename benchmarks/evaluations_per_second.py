@@ -2,7 +2,7 @@
 
     python benchmarks/evaluations_per_second.py [--scenes 32] [--repeats 5]
 
-One evaluation is one scene under one layout on one pair of the bank; 512 are computed at once, as in a search. Quote
+One evaluation is one scene under one layout on one pair of the bank; as many are computed at once as in a search. Quote
 the ratios: seconds are the machine's.
 """
 import argparse
@@ -34,7 +34,7 @@ def evaluations_per_second(precision: str, compiled: bool, scenes: int, repeats:
     rates = []
     for _ in range(repeats + 1):
         tick = time.perf_counter()
-        model.likelihood.errors(latents, rows, 512)
+        model.likelihood.errors(latents, rows, model.batch_size)
         rates.append(scenes * len(model.likelihood) / (time.perf_counter() - tick))
     return sorted(rates[1:])[repeats // 2]
 

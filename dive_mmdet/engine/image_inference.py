@@ -14,8 +14,6 @@ from dive_mmdet.hooks.unwrapped import unwrapped
 
 from .plain_samples import is_finite, to_plain
 
-NOT_FINITE = 'The result is not finite.'
-
 
 @dataclass
 class Outcome:
@@ -66,14 +64,14 @@ class ImageInference:
         return outcomes
 
     def _predict(self, items: list[GuardedItem], fp16: bool) -> list[BaseDataElement]:
-        with torch.no_grad(), autocast(enabled=fp16), finite_energies(self.model):
+        with torch.no_grad(), autocast(enabled=fp16):
             # mmpretrain's models write into the samples that they are given.
             return self.model.test_step(self.collate([item.copied() for item in items]))
 
     def _checked(self, item: GuardedItem, sample: BaseDataElement) -> Outcome:
         found = to_plain(sample, item.sample)
         if not is_finite(found):
-            return self._again(item, FloatingPointError(NOT_FINITE))
+            return self._again(item, FloatingPointError('The result is not finite.'))
         return Outcome(item, sample, found)
 
     def _again(self, item: GuardedItem, error: Exception) -> Outcome:
@@ -93,34 +91,6 @@ class ImageInference:
         if self.strict:
             raise error
         return Outcome(item, failure=one_line(error))
-
-
-@contextmanager
-def finite_energies(model: nn.Module):
-    """What the generator and the prior say while a model searches is finite, or raises.
-
-    A search passes over a candidate whose energy is NaN and ends with a finite result that is another one. Methods are
-    wrapped and not hooked: a hook would be compiled with the generator.
-    """
-    model = unwrapped(model)
-    sources = [(part, name) for part, name in ((getattr(model, 'backbone', None), 'predict_noise'),
-                                               (getattr(model, 'prior', None), 'energy')) if hasattr(part, name)]
-    for part, name in sources:
-        setattr(part, name, _finite(getattr(part, name)))
-    try:
-        yield
-    finally:
-        for part, name in sources:
-            delattr(part, name)
-
-
-def _finite(method: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    def checked(*args) -> torch.Tensor:
-        result = method(*args)
-        if not result.sum(dtype=torch.float32).isfinite():  # a tenth of the time that asking every number takes
-            raise FloatingPointError(NOT_FINITE)
-        return result
-    return checked
 
 
 @contextmanager

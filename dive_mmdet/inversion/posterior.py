@@ -3,6 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from .cache import EnergyCache
+from .finite import finite
 from .likelihood import Likelihood
 
 
@@ -82,7 +83,7 @@ class Posterior:
             with torch.no_grad():
                 errors = self.likelihood.pair_errors(
                     self.latents[images[which].to(device)], rows, pairs.to(device))
-            self.cache.values[fresh[part[:, 0]], pairs] = errors.float().cpu()
+            self.cache.values[fresh[part[:, 0]], pairs] = finite(errors.float().cpu(), 'An energy')
             self.nfe.index_add_(0, images[which].cpu(), torch.ones(len(which), dtype=torch.long))
 
     def _prior_energy(self, ids: Tensor) -> Tensor:
@@ -92,7 +93,8 @@ class Posterior:
         for part in missing.split(self.batch_size) if len(missing) else ():
             with torch.no_grad():
                 rows = self.generator.embed(ids[first[part]].to(self.latents.device))
-                self.prior_cache.values[fresh[part], 0] = self.prior.energy(rows).float().cpu()
+                energy = self.prior.energy(rows).float().cpu()
+            self.prior_cache.values[fresh[part], 0] = finite(energy, "The prior's energy")
         return self.prior_cache.values[places, 0]
 
     def loss(self, images: Tensor, rows: Tensor, pairs: Tensor) -> Tensor:
@@ -112,7 +114,9 @@ class Posterior:
                                              pairs.to(rows.device).repeat(len(rows)))
         self.nfe.index_add_(0, images[index.cpu()].cpu(), torch.full((len(index),), 3))
         energy = errors.view(-1, count).mean(dim=1)
-        return energy if self.prior is None else energy + self.prior_weight * self.prior.energy(rows)
+        if self.prior is not None:
+            energy = energy + self.prior_weight * self.prior.energy(rows)
+        return finite(energy, 'An energy')
 
     def gradient(self, images: Tensor, rows: Tensor, pairs: Tensor) -> Tensor:
         """Gradient of `loss` with respect to the rows, in parts that fit the batch size; (B,), (B, L, D), (Q,) ->
@@ -132,7 +136,7 @@ class Posterior:
         if self.prior is not None:
             with torch.no_grad():
                 energy = energy + self.prior_weight * self.prior.energy(rows)
-        return energy.cpu()
+        return finite(energy.cpu(), 'An energy')
 
     def expectation(self, ids: Tensor) -> Tensor:
         """What the generator expects of an image before seeing any of it: x_0 predicted from pure noise.
@@ -154,7 +158,7 @@ class Posterior:
             with torch.no_grad():
                 epsilon = self.generator.predict_noise(noise, t, self.generator.embed(part.to(device)))
                 expected.append(schedule.to_sample(epsilon, noise, t))
-        return torch.cat(expected)
+        return finite(torch.cat(expected), 'An expected image')
 
 
 def _first_of_each(places: Tensor) -> tuple[Tensor, Tensor]:

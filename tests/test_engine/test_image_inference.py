@@ -132,7 +132,8 @@ def test_a_detector_that_overflows_in_float16_finds_what_it_finds_in_float32(tin
     assert found['float16'] == found['float32'] and is_finite(found['float32'])
 
 
-def test_a_search_that_meets_no_number_on_its_way_has_failed_though_its_end_is_finite(tiny_detector):
+def test_a_search_that_meets_no_number_on_its_way_has_failed(tiny_detector):
+    """Passed over, the candidate would change the layout and nothing would tell: the end is finite."""
     model, images = detector(tiny_detector, 'float32')
     calls = []
 
@@ -140,16 +141,14 @@ def test_a_search_that_meets_no_number_on_its_way_has_failed_though_its_end_is_f
         calls.append(len(output))
         return torch.full_like(output, float('nan')) if len(calls) == 6 else None
     model.backbone.denoiser.register_forward_hook(spoilt)
-    with torch.no_grad():
-        sample, = model.test_step(pseudo_collate([images[0].copied()]))
-    assert len(calls) > 6 and is_finite(to_plain(sample, images[0].sample))
+    with torch.no_grad(), pytest.raises(FloatingPointError, match='is not finite: search in float32'):
+        model.test_step(pseudo_collate([images[0].copied()]))
 
     def collate(batch):
         calls.clear()
         return pseudo_collate(batch)
     outcome, = ImageInference(model, collate, fp16=False, strict=False).run(images[:1])
-    assert outcome.failure == 'The result is not finite.' and len(calls) == 6
-    assert 'predict_noise' not in vars(model.backbone) and 'energy' not in vars(model.prior)
+    assert 'is not finite' in outcome.failure and len(calls) == 6
 
 
 def test_views_of_an_image_are_tried_again_in_float32_too():
