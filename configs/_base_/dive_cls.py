@@ -6,4 +6,5 @@ objective = dict(num_pairs=50, low=300, high=1000, space='sample')
 
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='dive_mmdet.ResumableTestLoop')
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')  # nothing is trained, which DDP would refuse
 default_hooks = dict(logger=dict(interval=1))

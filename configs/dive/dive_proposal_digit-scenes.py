@@ -28,6 +28,7 @@ model = dict(
     backbone={{_base_.generator}},
     bbox_head=dict(type='dive_mmdet.LayoutHead'),
     hooks=custom_hooks)  # interfaces that run no hooks read them here
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')  # nothing is trained, which DDP would refuse
 
 train_dataloader = None
 val_dataloader = dict(batch_size=8)

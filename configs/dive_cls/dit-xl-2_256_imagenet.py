@@ -47,4 +47,5 @@ test_dataloader = dict(
                   dict(type='PackInputs', meta_keys=('img_path', 'ori_shape', 'img_shape'))]))
 test_evaluator = dict(type='Accuracy', topk=(1, 5))
 test_cfg = dict(type='dive_mmdet.ResumableTestLoop')
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')  # nothing is trained, which DDP would refuse
 default_hooks = dict(logger=dict(interval=1))

@@ -40,4 +40,5 @@ val_dataloader = dict(batch_size=8)
 test_dataloader = val_dataloader
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='dive_mmdet.ResumableTestLoop')
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')  # nothing is trained, which DDP would refuse
 default_hooks = dict(logger=dict(interval=1))

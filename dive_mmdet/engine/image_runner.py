@@ -38,6 +38,7 @@ def run_images(config: str, checkpoint: str, out: Path, ann_file: str | None = N
     cfg.merge_from_dict(cfg_options or {})
     set_precision(cfg, precision)
     cfg.test_cfg = dict(type='TestLoop')  # decides no result here, and records of before it was changed stay valid
+    cfg.pop('model_wrapper_cfg', None)  # nor does it
     store = RecordStore(out, fingerprint(cfg.pretty_text, checkpoint))
     dataset_cfg = cfg.test_dataloader.dataset
     if ann_file is not None:

@@ -140,6 +140,7 @@ def test_every_kind_of_search_is_tested_by_it_and_validation_stores_nothing(path
     config = Config.fromfile(CONFIGS / path)
     assert config.test_cfg == dict(type='dive_mmdet.ResumableTestLoop')
     assert (config.get('val_cfg') or dict(type='ValLoop')) == dict(type='ValLoop')
+    assert config.model_wrapper_cfg.type == 'MMSeparateDistributedDataParallel'  # DDP refuses a model without training
 
 
 def test_settings_are_checked(tmp_path):
