@@ -3,6 +3,7 @@ import json
 import os
 import random
 import resource
+import threading
 import time
 
 import pytest
@@ -154,7 +155,7 @@ def synced(monkeypatch):
 
 
 def test_a_record_reaches_the_disk_in_time_though_no_other_follows(tmp_path, synced):
-    log = reopened(tmp_path, sync_seconds=0.2)
+    log = reopened(tmp_path, sync_seconds=1)
     log.append(dict(image=1, found=found(1)))
     log.append(dict(image=2, found=found(2)))
     assert synced == []
@@ -175,14 +176,16 @@ def test_without_waiting_every_record_is_synced_before_the_next(tmp_path, synced
 
 
 def test_what_did_not_reach_the_disk_is_told_with_the_next_image(tmp_path, monkeypatch):
-    log = reopened(tmp_path, sync_seconds=0.01)
+    log, asked = reopened(tmp_path, sync_seconds=0.01), threading.Event()
 
     def refused(file):
+        asked.set()
         raise OSError(5, 'Input/output error')
     with monkeypatch.context() as patched:
         patched.setattr(os, 'fsync', refused)
         log.append(dict(image=1, found=found(1)))
-        time.sleep(0.2)
+        assert asked.wait(10)
+        time.sleep(0.1)  # for the thread to note the error
     with pytest.raises(StoreError, match=r'cannot be written \(Input/output error\)'):
         log.append(dict(image=2, found=found(2)))
     with pytest.raises(StoreError, match=r'cannot be written \(Input/output error\)'):

@@ -186,6 +186,26 @@ def test_the_expectation_is_the_painting(generator, scenes):
     torch.testing.assert_close(expected, generator.paint(generator.embed(layouts)), rtol=0, atol=1e-3)
 
 
+@pytest.mark.parametrize('spoilt', ['generator', 'prior'])
+@pytest.mark.parametrize('face', ['energy', 'loss', 'gradient', 'continuous_energy', 'expectation'])
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_what_is_not_finite_is_refused(generator, scenes, monkeypatch, spoilt, face, value):
+    if (spoilt, face) == ('prior', 'expectation'):
+        pytest.skip('expects nothing of the prior')
+    truth, layouts = scenes
+    prior = TiltedPrior(SHAPE)
+    posterior = generator.posterior(truth, prior=prior, prior_weight=0.3)
+    source, name = (generator, 'predict_noise') if spoilt == 'generator' else (prior, 'energy')
+    method = getattr(source, name)
+    monkeypatch.setattr(source, name, lambda *args: method(*args) * value)
+    images, rows = torch.tensor([0, 1]), generator.embed(layouts[:2])
+    arguments = dict(energy=(images, layouts[:2]), loss=(images, rows, torch.arange(2)),
+                     gradient=(images, rows, torch.arange(2)), continuous_energy=(images, rows),
+                     expectation=(layouts[:2],))[face]
+    with pytest.raises(FloatingPointError, match='is not finite: search in float32, or look for damage'):
+        getattr(posterior, face)(*arguments)
+
+
 def test_no_energy_of_no_layout(generator, scenes):
     posterior = generator.posterior(scenes[0])
     assert posterior.energy(torch.zeros(0, dtype=torch.long), scenes[1][:0]).shape == (0,)
