@@ -1,5 +1,4 @@
-# The paper's inversion on the shipped objective: l2 projection, in four times as many loops, about the evaluations of
-# the shipped search.
+# The paper's inversion on the shipped objective: l2 projection, in four times as many loops.
 _base_ = ['../dive_proposal_digit-scenes.py']
 
 inversion_hook = dict(_base_.inversion_hook, inverter=dict(
