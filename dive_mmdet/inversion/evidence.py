@@ -52,6 +52,11 @@ def class_energy(posterior: Posterior) -> Tensor:
     return known.view(len(posterior), -1).nan_to_num(nan=float('inf'))
 
 
+def conclusion_nfe(posterior: Posterior, objects: Tensor) -> Tensor:
+    """Evaluations that `conclude` costs at most for layouts with that many objects, (N,) -> (N,)."""
+    return posterior.num_pairs * (1 + objects * (posterior.vocabulary.num_class_ids + 1))
+
+
 def conclude(posterior: Posterior, ids: Tensor, trace: Trace) -> Inversion:
     """What is known about found conditions (N, L) at the end of a search; every inverter ends with it."""
     vocabulary = posterior.vocabulary

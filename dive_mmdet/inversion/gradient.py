@@ -5,7 +5,7 @@ from torch import Tensor
 from dive_mmdet.registry import MODELS
 from dive_mmdet.structures import Inversion
 
-from .evidence import conclude
+from .evidence import conclude, conclusion_nfe
 from .posterior import Posterior
 from .space import ConditionSpace
 from .stopping import Stopping
@@ -32,7 +32,8 @@ class GradientInverter:
             (published: 0).
         patience: an image is finished when as many loops have met no condition that was not met before (published:
             never, None).
-        max_nfe: evaluations an image may cost; no loop begins that could exceed it (published: None).
+        max_nfe: evaluations an image may cost, with the evidence of as many objects as a layout may have; no loop
+            begins that could exceed it (published: None).
 
     Raises (when inverting):
         ValueError: a budget smaller than one loop, or candidates among layouts or more than there are classes.
@@ -74,13 +75,19 @@ class GradientInverter:
     def _space(self, posterior: Posterior) -> ConditionSpace:
         return ConditionSpace(posterior.vocabulary, posterior.generator.table.weight, self.distance)
 
+    def _final_nfe(self, posterior: Posterior) -> int:
+        """Evaluations that the answer may cost after the last loop."""
+        if posterior.vocabulary.has_objects:
+            return int(conclusion_nfe(posterior, torch.tensor(posterior.vocabulary.num_objects)))
+        return posterior.num_pairs if self.distance == 'continuous' else 0
+
     def _optimise(self, posterior: Posterior, space: ConditionSpace, v: Tensor,
                   generator: torch.Generator, trace: Trace) -> Tensor:
         """Best ids (N, L) from start vectors (N x starts, L, D)."""
         count = len(v) // len(posterior)
         images = torch.arange(len(posterior)).repeat_interleave(count)
         stopping = Stopping(posterior, images, count * (4 + self.candidates) * posterior.num_pairs,
-                            posterior.num_pairs if self.distance == 'continuous' else 0, self.patience, self.max_nfe)
+                            self._final_nfe(posterior), self.patience, self.max_nfe)
         best_energy = torch.full((len(v),), float('inf'))
         best_ids = space.nearest(v).cpu()
         order = torch.arange(posterior.num_pairs)

@@ -184,6 +184,7 @@ class LocalSearch:
         """Minus what one object gains over its area to a power, (B,), (B, M, L) -> (B, M)."""
         energies = self.energies(images, layouts, num_pairs)
         gain = self.energy(images, remove(self.posterior, layouts[:, 0], slots), num_pairs)[:, None] - energies
+        gain = gain.nan_to_num(nan=-float('inf'), posinf=float('inf'))  # both beyond the budget
         corners = self.vocabulary.objects(layouts)[torch.arange(len(images)), :, slots, 1:]
         boxes = corners_to_steps(corners, self.vocabulary.grid)
         area = (boxes[..., 2:] - boxes[..., :2]).prod(dim=-1).float()

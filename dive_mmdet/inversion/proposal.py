@@ -6,6 +6,7 @@ from dive_mmdet.registry import MODELS
 from dive_mmdet.structures import Inversion
 
 from .atlas import Atlas
+from .budget import Budget
 from .evidence import conclude, remove
 from .local_search import LocalSearch, lowest
 from .moves import class_moves, coarse_boxes, put
@@ -58,7 +59,11 @@ class ProposalInverter:
         refine: a `GradientInverter` config that goes on from the found layout; none by default.
         final_pairs: of a larger bank of the same objective, on which the found layout is settled last and its evidence
             is taken; 0 leaves that to the bank of the search.
-        max_nfe: no object is added to an image after that many evaluations; what it has is still polished and judged.
+        max_nfe: evaluations an image may cost, but for those of `refine`, which has a budget of its own. What judging
+            the found objects may cost is kept back; beyond the rest nothing new is asked.
+
+    Raises:
+        ValueError: (when inverting) a budget that does not pay for judging the empty layout.
     """
 
     def __init__(self, sides: list[float], aspects: list[float], overlap: float = 0.5, min_side: float = 0.05,
@@ -82,6 +87,8 @@ class ProposalInverter:
     def invert(self, posterior: Posterior) -> Inversion:
         """Search the layouts of N images side by side."""
         self.posterior, self.vocabulary = posterior, posterior.vocabulary
+        final = posterior.on_bank(self.final_pairs) if self.final_pairs else posterior
+        self.budget = Budget(posterior, final, self.max_nfe)
         spans = self.vocabulary.grid - 1
         self.max_step = max(1, round(self.first_step * spans))
         self.local = self._local_search(posterior)
@@ -97,13 +104,15 @@ class ProposalInverter:
         ids = self._settle(images, self._reconsider(images, ids), self.hypothesis_pairs)
         self._note(images, ids)
         if self.refine is not None:
-            ids = self.refine.descend(posterior, ids, self.trace)
-        if not self.final_pairs:
-            return conclude(posterior, ids, self.trace)
-        final = posterior.on_bank(self.final_pairs)
-        ids = self._finish(self._local_search(final), images, ids)
-        self._note(images, ids)
-        return conclude(final, ids, self.trace)
+            with self.budget.lifted():
+                ids = self.refine.descend(posterior, ids, self.trace)
+        if self.final_pairs:
+            self.budget.for_the_last_word(ids)
+            ids = self._finish(self._local_search(final), images, ids)
+        with self.budget.lifted():  # it was kept back
+            if self.final_pairs:
+                self._note(images, ids)
+            return conclude(final, ids, self.trace)
 
     def _local_search(self, posterior: Posterior) -> LocalSearch:
         spans = self.vocabulary.grid - 1
@@ -119,7 +128,8 @@ class ProposalInverter:
         active = torch.arange(len(images))
         for _ in range(self.vocabulary.num_objects):
             active = active[self.vocabulary.free_slot(ids[active]) < self.vocabulary.num_objects]
-            active = active[self.posterior.nfe[images[active]] < self.max_nfe]
+            self.budget.for_another_object(images[active], ids[active])
+            active = active[~self.budget.exhausted(images[active])]
             if not len(active):
                 break
             grown = self._add_objects(images[active], ids[active])
@@ -159,7 +169,8 @@ class ProposalInverter:
         """Layouts with an object more where that lowers the energy by what it must be worth, (B, L), (B, L) -> (B, L).
         """
         gain = self.local.energy(images, ids) - self.local.energy(images, more)
-        return torch.where((gain > self.min_gain)[:, None], more, ids)
+        keep = (gain > self.min_gain) & self.budget.pays_for(images, more)
+        return torch.where(keep[:, None], more, ids)
 
     def _polish(self, images: Tensor, ids: Tensor) -> Tensor:
         """Box moves, class changes and removals of all objects, until a round changes nothing."""
@@ -202,7 +213,7 @@ class ProposalInverter:
             where, slots = images[has], torch.full_like(images[has], slot)
             layouts = class_moves(ids[has], slots, self.vocabulary.class_ids, self.vocabulary).view(
                 len(where), self.vocabulary.num_class_ids, ids.shape[1])
-            best = lowest(layouts, local.energies(where, layouts, count), 1)[:, 0]
+            best = local.lower(where, ids[has], lowest(layouts, local.energies(where, layouts, count), 1)[:, 0])
             ids[has] = self._unless_worthless(local, where, best, slots)
         return ids
 
@@ -222,6 +233,7 @@ class ProposalInverter:
             which = pending[which]
             cost, best = self._cost(images, ids), torch.full((len(images),), -1)
             offered_cost = self._cost(images[which], offered)
+            offered_cost[~self.budget.pays_for(images[which], offered)] = float('inf')
             for offer in range(len(which)):
                 if offered_cost[offer] < cost[which[offer]]:
                     cost[which[offer]], best[which[offer]] = offered_cost[offer], offer

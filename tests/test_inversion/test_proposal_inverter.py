@@ -1,11 +1,13 @@
 """The search by proposals on images that a known layout explains exactly."""
 import itertools
+import math
 
 import pytest
 import torch
 from painting import PaintingGenerator, TiltedPrior, objects_of
 
 from dive_mmdet.inversion import ProposalInverter
+from dive_mmdet.inversion.evidence import class_evidence
 from dive_mmdet.inversion.slopes import single_steps
 
 BOXES = dict(sides=[0.25, 0.4], aspects=[1.0, 0.5, 2.0])
@@ -325,17 +327,63 @@ def test_evaluations_on_the_larger_bank_are_counted():
     assert generator.evaluations == int(found.nfe.sum()) + inverter.shared_nfe
 
 
-def test_an_image_that_has_cost_enough_gets_no_more_objects():
-    """Each image has its own account, and what was found is still polished and judged."""
+@pytest.mark.parametrize('final_pairs', [0, 8])
+@pytest.mark.parametrize('changes', [dict(), dict(guided=False), dict(objects_per_round=3), dict(leak=0.3)])
+def test_no_image_costs_more_than_its_budget(changes, final_pairs):
+    """Whatever the budget: what was asked says so, and the answer is judged as without one."""
+    changes = dict(changes)
+    generator = PaintingGenerator(leak=changes.pop('leak', 0.0))
+    layouts = [generator.layout(*scene) for scene in scenes(generator, [0])]
+    inverter = ProposalInverter(**BOXES, final_pairs=final_pairs, **changes)
+    free = inverter.invert(generator.posterior(layouts)).nfe
+    found = 0
+    for part in (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0):
+        inverter = ProposalInverter(**BOXES, final_pairs=final_pairs, max_nfe=int(part * int(free.max())), **changes)
+        generator.evaluations = 0
+        capped = inverter.invert(generator.posterior(layouts))
+        assert bool((capped.nfe <= inverter.max_nfe).all())
+        assert generator.evaluations == int(capped.nfe.sum()) + inverter.shared_nfe
+        judge = generator.posterior(layouts, final_pairs or 4)
+        torch.testing.assert_close(capped.energy, judge.energy(torch.arange(len(layouts)), capped.ids))
+        torch.testing.assert_close(capped.class_evidence, class_evidence(judge, capped.ids))
+        assert all(math.isfinite(energy) for course in capped.trace for _, energy, _ in course)
+        found += int(generator.vocabulary.is_present(capped.ids).sum())
+    assert found > 0
+
+
+def test_a_budget_is_each_images_own():
+    """Energies depend on the noise here: without, many would be equal, and rounding would decide."""
+    generator = PaintingGenerator(leak=0.3)
+    layouts = [generator.layout(*scene) for scene in scenes(generator, [0, 1])]
+    inverter = ProposalInverter(**BOXES, max_nfe=600)
+    together = inverter.invert(generator.posterior(layouts))
+    alone = [inverter.invert(generator.posterior([layout])) for layout in layouts]
+    assert torch.equal(together.ids, torch.cat([found.ids for found in alone]))
+    assert torch.equal(together.nfe, torch.cat([found.nfe for found in alone]))
+    free = ProposalInverter(**BOXES).invert(generator.posterior(layouts))
+    assert bool((free.nfe > 600).any())
+
+
+def test_a_budget_of_everything_changes_nothing():
     generator = PaintingGenerator()
-    truth = scenes(generator, [0])
-    layouts = [generator.layout(*scene) for scene in truth]
-    free = ProposalInverter(**BOXES, revisit=0).invert(generator.posterior(layouts))
-    first = min(nfe for course in free.trace for nfe, _, ids in course if generator.vocabulary.is_present(
-        torch.tensor(ids)).any())
-    capped = ProposalInverter(**BOXES, revisit=0, max_nfe=first).invert(generator.posterior(layouts))
-    counts = generator.vocabulary.is_present(capped.ids).sum(dim=1)
-    assert int(counts.max()) == 1 and float(capped.evidence.max()) > 0
-    assert bool((capped.nfe <= free.nfe).all()) and int(capped.nfe[-1]) < int(free.nfe[-1])
-    none = ProposalInverter(**BOXES, revisit=0, max_nfe=0).invert(generator.posterior(layouts))
-    assert not bool(generator.vocabulary.is_present(none.ids).any())
+    layouts = [generator.layout(*scene) for scene in scenes(generator, [0])]
+    free = ProposalInverter(**BOXES).invert(generator.posterior(layouts))
+    capped = ProposalInverter(**BOXES, max_nfe=100 * int(free.nfe.max())).invert(generator.posterior(layouts))
+    assert torch.equal(free.ids, capped.ids) and torch.equal(free.nfe, capped.nfe)
+
+
+def test_refinement_has_a_budget_of_its_own():
+    generator = PaintingGenerator()
+    layouts = [generator.layout(*scene) for scene in scenes(generator, [0])]
+    refine = dict(type='dive_mmdet.GradientInverter', loops=2, pairs_per_step=2)
+    found = ProposalInverter(**BOXES, max_nfe=600, refine=refine, final_pairs=8).invert(generator.posterior(layouts))
+    assert bool((found.nfe > 2 * 3 * 4).all()) and bool((found.nfe <= 600 + 2 * 4 * 4 + 4).all())
+
+
+def test_a_budget_must_pay_for_the_empty_layout():
+    generator = PaintingGenerator()
+    posterior = generator.posterior([generator.layout()])
+    with pytest.raises(ValueError, match='max_nfe=7 does not pay for the empty layout, which costs 8 evaluations'):
+        ProposalInverter(**BOXES, max_nfe=7).invert(posterior)
+    assert generator.evaluations == 0
+    assert not bool(generator.vocabulary.is_present(ProposalInverter(**BOXES, max_nfe=8).invert(posterior).ids).any())

@@ -76,7 +76,7 @@ def evaluate(generator: ConditionalGenerator, batch: int, precision: str, gradie
 
 
 def evaluations(inverter: Mapping, num_pairs: int, num_classes: int) -> int | None:
-    """NFE an image at most, without the evidence of found objects; None where the search decides."""
+    """NFE an image at most, None where the search decides; without the evidence that the published inversion adds."""
     kind = inverter['type'].rpartition('.')[2]
     if kind == 'GradientInverter':
         # A step is a forward and a backward; the monitor evaluates the bank once a loop, and every candidate too.

@@ -12,7 +12,7 @@ inversion_hook = dict(
         overlap=0.3,
         candidates=24, finalists=6, objects_per_round=6, hypotheses=2, hypothesis_pairs=2, class_pairs=1,
         revisit=0,
-        max_nfe=20_000),  # no object is added to an image after that many evaluations
+        max_nfe=20_000),  # evaluations an image; judging an object takes 648 of them on COCO
     objective=dict(num_pairs=8, low=200, high=900, space='epsilon', precision='bfloat16'),
     batch_size=128)  # network evaluations at once: bounds the memory
 # ---- rarely changed: the model ----
