@@ -9,50 +9,56 @@ from dive_mmdet.inversion import ExhaustiveEnumeration, ShortlistInverter
 CLASSES = torch.tensor([3, 77, 150, 12, 199, 64])
 
 
+@pytest.mark.parametrize('expected', [0.0, 0.5])
 @pytest.mark.parametrize('space', ['sample', 'epsilon', 'v_prediction'])
-def test_where_the_denoiser_is_linear_every_prediction_is_the_energy(space):
-    """E(k) - E(v) at the pairs of the gradient, v being no row of the table."""
+def test_where_the_denoiser_is_linear_every_prediction_is_the_energy(space, expected):
+    """E(k) - E(v) at the pairs of the gradient, v being no row of the table. The energies at the last timestep are the
+    same there and are added in their weight."""
     generator = PatternGenerator()
     images = generator.images(CLASSES, spread=0.3)
     posterior = generator.posterior(images, space=space)
     weight = torch.tensor([0.5, 0.3, 0.2])
     v = (weight @ generator.table.weight[:3]).expand(len(images), -1)
-    inverter = ShortlistInverter([5], [], [], 'gradient', gradient_pairs=2, curvature=1.0)
-    expected = inverter._expected_images(posterior)
-    image = (weight @ expected.of_class[:3]).expand(len(images), -1)
-    predicted = inverter._predict(posterior, generator.table.weight[:200], v, expected.of_class, image)
+    inverter = ShortlistInverter([5], [], [], gradient_pairs=2, curvature=1.0, expected=expected)
+    of_class = inverter._expected_images(posterior).of_class
+    image = (weight @ of_class[:3]).expand(len(images), -1)
+    predicted = (inverter._first_order(posterior, generator.table.weight[:200], v)
+                 + inverter._beyond(posterior, of_class, image))
     pairs = torch.arange(2)
     t = posterior.likelihood.bank.timesteps[pairs]
     scale = (posterior.likelihood.weight[pairs] / generator.schedule.error_weight(t, 'sample')).mean()
     here = (images - generator.pattern(v[:, None])).square().flatten(1).mean(dim=1)
-    difference = scale * (generator.distances(images) - here[:, None])
+    difference = (1 + expected) * scale * (generator.distances(images) - here[:, None])
     torch.testing.assert_close(predicted, difference, rtol=1e-4, atol=1e-4 * float(scale))
 
 
 def test_one_gradient_and_one_candidate_find_the_nearest_pattern():
     generator = PatternGenerator()
     images = generator.images(CLASSES, spread=0.3)
-    inverter = ShortlistInverter([1], [], [], 'gradient', gradient_pairs=1, curvature=1.0)
+    inverter = ShortlistInverter([1], [], [], gradient_pairs=1, curvature=1.0)
     found = inverter.invert(generator.posterior(images))
     assert torch.equal(found.ids[:, 0], generator.distances(images).argmin(dim=1))
     assert found.nfe.tolist() == [3 + 6] * 6
 
 
 def test_expected_images_cost_an_image_nothing():
-    """One candidate, which is the nearest pattern: its energy is all that is paid for."""
+    """One candidate where patterns bend: a gradient alone misses, with what is expected it finds the nearest pattern."""
     generator = PatternGenerator(bend=1.5)
     images = generator.images(CLASSES, spread=0.3)
-    inverter = ShortlistInverter([1], [], [])
-    found = inverter.invert(generator.posterior(images))
-    assert torch.equal(found.ids[:, 0], generator.distances(images).argmin(dim=1))
-    assert found.nfe.tolist() == [6] * 6 and inverter.shared_nfe == 201
+    nearest = generator.distances(images).argmin(dim=1)
+    found = {}
+    for expected in (0.0, 10.0):
+        inverter = ShortlistInverter([1], [], [], gradient_pairs=1, expected=expected)
+        found[expected] = inverter.invert(generator.posterior(images))
+        assert found[expected].nfe.tolist() == [3 + 6] * 6 and inverter.shared_nfe == (201 if expected else 0)
+    assert torch.equal(found[10.0].ids[:, 0], nearest) and not torch.equal(found[0.0].ids[:, 0], nearest)
 
 
 def test_rounds_and_stages_find_what_an_enumeration_finds_where_patterns_bend():
     generator = PatternGenerator(bend=1.5)
     images = generator.images(CLASSES, spread=0.1)
     every = ExhaustiveEnumeration().invert(generator.posterior(images))
-    inverter = ShortlistInverter([12, 6], [1, 3], [6, 2], 'gradient', gradient_pairs=2)
+    inverter = ShortlistInverter([12, 6], [1, 3], [6, 2], gradient_pairs=2)
     generator.evaluations = 0
     posterior = generator.posterior(images)
     found = inverter.invert(posterior)
@@ -65,7 +71,7 @@ def test_rounds_and_stages_find_what_an_enumeration_finds_where_patterns_bend():
 
 def test_classes_that_were_not_compared_have_no_energy():
     generator = PatternGenerator(bend=1.5)
-    found = ShortlistInverter([12, 6], [1, 3], [6, 2]).invert(generator.posterior(generator.images(CLASSES)))
+    found = ShortlistInverter([12, 6], [1, 3], [6, 2], gradient_pairs=2).invert(generator.posterior(generator.images(CLASSES)))
     assert found.class_energy.isfinite().sum(dim=1).tolist() == [18] * 6
     assert torch.equal(found.class_energy.argmin(dim=1), found.ids[:, 0])
 
@@ -73,7 +79,7 @@ def test_classes_that_were_not_compared_have_no_energy():
 def test_an_image_does_not_depend_on_its_batch():
     generator = PatternGenerator(bend=1.5)
     images = generator.images(CLASSES, spread=0.5)
-    inverter = ShortlistInverter([12, 6], [1, 3], [6, 2])
+    inverter = ShortlistInverter([12, 6], [1, 3], [6, 2], gradient_pairs=2)
     together = inverter.invert(generator.posterior(images))
     for index in range(len(images)):
         alone = inverter.invert(generator.posterior(images[index:index + 1]))
@@ -84,7 +90,7 @@ def test_an_image_does_not_depend_on_its_batch():
 
 def test_other_weights_are_asked_anew():
     generator = PatternGenerator()
-    inverter = ShortlistInverter([1], [], [], 'gradient', gradient_pairs=1, curvature=1.0)
+    inverter = ShortlistInverter([1], [], [], gradient_pairs=1, curvature=1.0)
     inverter.invert(generator.posterior(generator.images(CLASSES)))
     generator.table.weight.data = generator.table.weight.data.flip(0)
     found = inverter.invert(generator.posterior(generator.images(CLASSES)))
@@ -92,22 +98,18 @@ def test_other_weights_are_asked_anew():
 
 
 @pytest.mark.parametrize('arguments', [
-    ([], [], []), ([0], [], []), ([3], [], [], 'gradient', 0), ([3], [], [], 'gradient', 2, 1.0, 0.0)])
+    ([], [], []), ([0], [], []), ([3], [], [], 0), ([3], [], [], 2, -0.1), ([3], [], [], 2, 0.0, -1.0),
+    ([3], [], [], 2, 0.0, 0.0, 0.0)])
 def test_rounds_that_compare_nothing_are_refused(arguments):
     with pytest.raises(ValueError, match='Every round compares classes by a gradient'):
         ShortlistInverter(*arguments)
 
 
-def test_an_unknown_first_round_is_refused():
-    with pytest.raises(ValueError, match="Unknown first='random': use 'expected' or 'gradient'"):
-        ShortlistInverter([3], [], [], 'random')
-
-
 def test_sizes_must_fit_each_other():
     generator = PatternGenerator()
-    for arguments in (([150, 60], [], []), ([4], [1], [5]), ([4], [], [], 'gradient', 7)):
+    for arguments in (([150, 60], [], [], 2), ([4], [1], [5], 2), ([4], [], [], 7)):
         with pytest.raises(ValueError, match='do not fit each other'):
             ShortlistInverter(*arguments).invert(generator.posterior(generator.images(CLASSES)))
     layouts = PaintingGenerator()
     with pytest.raises(ValueError, match='Layouts are too many to enumerate'):
-        ShortlistInverter([3], [], []).invert(layouts.posterior([layouts.layout()]))
+        ShortlistInverter([3], [], [], 2).invert(layouts.posterior([layouts.layout()]))

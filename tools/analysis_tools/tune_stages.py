@@ -26,7 +26,8 @@ from dive_mmdet.inversion import AdaptiveEnumeration, Likelihood
 
 PAIRS = (1, 2, 4, 8, 16)
 KEEP = (200, 100, 50, 20, 10, 5, 3, 2, 1)
-RANGES = ((0, 1000), (0, 700), (200, 700), (200, 900), (300, 1000), (500, 1000))  # thousandths of the schedule
+RANGES = ((0, 1000), (0, 700), (100, 400), (200, 500), (300, 600), (200, 700), (200, 900), (300, 1000),
+          (500, 1000))  # thousandths of the schedule
 
 
 def replay(errors: Tensor, pairs: tuple[int, ...], keep: tuple[int, ...]) -> tuple[Tensor, int]:
