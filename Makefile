@@ -32,7 +32,7 @@ test: setup  ## set up if need be, ruff, all tests; PYTEST_ARGS='-k layout' pick
 demo: setup  ## set up if need be and detect with the shipped weights
 	'$(VENV)/bin/python' tools/demo.py
 
-demo-classify: setup  ## after train-classify: classify with its weights, 10 and 1,000 classes
+demo-classify: setup  ## set up if need be and classify with the shipped weights, 10 and 1,000 classes
 	'$(VENV)/bin/python' tools/demo_classify.py
 
 train-demo: setup  ## set up if need be and train the small models from nothing

@@ -35,7 +35,7 @@ def weights_of(data_set: str, method: str) -> Path:
     """
     path = ROOT / 'weights' / f'{"resnet" if method == "resnet" else "dive"}_{data_set}.pth'
     if not path.is_file():
-        sys.exit(f'{path.relative_to(ROOT)} is missing: no weights of classifiers are shipped yet, make them with '
+        sys.exit(f'{path.relative_to(ROOT)} is missing: check out the repository whole, or make it with '
                  '`make train-classify`.')
     return path
 
