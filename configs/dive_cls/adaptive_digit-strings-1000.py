@@ -3,7 +3,7 @@ _base_ = ['./dive_digit-strings-1000.py']
 
 inversion_hook = dict(
     type='dive_mmdet.InversionHook',
-    inverter=dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[1, 4, 12], keep=[50, 10, 2]),
+    inverter=dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[2, 4, 8], keep=[50, 10, 3]),
     objective={{_base_.objective}})
 custom_hooks = [inversion_hook]
 model = dict(hooks=custom_hooks)

@@ -3,7 +3,7 @@ _base_ = ['./dive_mnist-5k.py']
 
 inversion_hook = dict(
     type='dive_mmdet.InversionHook',
-    inverter=dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[2, 8], keep=[5, 2]),
+    inverter=dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[2, 4, 16], keep=[5, 3, 1]),
     objective={{_base_.objective}})
 custom_hooks = [inversion_hook]
 model = dict(hooks=custom_hooks)

@@ -9,8 +9,8 @@ inversion_hook = dict(
     type='dive_mmdet.InversionHook',
     inverter=dict(
         type='dive_mmdet.ShortlistInverter',
-        candidates=[16],  # classes that are compared, by a gradient
-        pairs=[2, 6, 16], keep=[6, 2, 1],  # how they are compared
+        candidates=[24],  # classes that are compared, by a gradient
+        pairs=[2, 6, 16], keep=[8, 3, 1],  # how they are compared
         gradient_pairs=8),
     objective=objective)
 # ---- rarely changed: the model ----

@@ -76,6 +76,8 @@ def by_objective(errors: Tensor, truth: Tensor, likelihood: Likelihood) -> dict[
     reached = {}
     for space, (low, high) in itertools.product(PREDICTION_TYPES, RANGES):
         inside = (t >= low * schedule.num_steps / 1000) & (t < high * schedule.num_steps / 1000)
+        if not bool(inside.any()):
+            continue
         weight = (schedule.error_weight(t, space) / likelihood.weight * inside).cpu()
         best = (errors * weight).sum(dim=2).argmin(dim=1)
         reached[f'{space} [{low}, {high})'] = 100 * float((best == truth).double().mean())
