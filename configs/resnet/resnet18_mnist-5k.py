@@ -9,6 +9,7 @@ model = dict(
     neck=dict(type='GlobalAveragePooling'),
     head=dict(type='LinearClsHead', num_classes=10, in_channels=128, loss=dict(type='CrossEntropyLoss')))
 
+optim_wrapper = dict(optimizer=dict(lr=6e-3))  # chosen on training images (README.md)
 max_iters = 800
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=400)
 train_dataloader = dict(batch_size=128)
