@@ -7,3 +7,4 @@ inversion_hook = dict(
     objective={{_base_.objective}})
 custom_hooks = [inversion_hook]
 model = dict(hooks=custom_hooks)
+test_dataloader = dict(batch_size=4)  # an image takes long, and finished ones are on disk
