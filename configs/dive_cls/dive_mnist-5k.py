@@ -8,8 +8,8 @@ inversion_hook = dict(
     type='dive_mmdet.InversionHook',
     inverter=dict(
         type='dive_mmdet.ShortlistInverter',
-        candidates=[5, 3],  # classes that are compared, by a gradient each
-        pairs=[2, 8, 24], keep=[4, 2, 1],  # how they are compared
+        candidates=[7, 3],  # classes that are compared, by a gradient each
+        pairs=[4, 16], keep=[4, 2],  # how they are compared
         gradient_pairs=4),
     objective=objective)
 # ---- rarely changed: the model ----
