@@ -43,8 +43,8 @@ class ShortlistInverter(AdaptiveEnumeration):
         candidates: classes that each round compares: [24, 8] is two gradients and 32 classes.
         pairs, keep: stages of the compared classes, as in `AdaptiveEnumeration`.
         gradient_pairs: first pairs of the bank that a gradient is taken on; it costs three evaluations a pair.
-        expected: weight of the error at the last timestep; 0 where nothing is to be expected from pure noise (latents, a
-            generator that predicts epsilon).
+        expected: weight of the error at the last timestep; 0 where nothing is to be expected from pure noise (latents,
+            a generator that predicts epsilon).
         curvature: 1 where the denoiser predicts x_0, is linear in the row and does not look at x_t; 0 is first order.
         temperature: of the mean, in units of the standard deviation of the compared energies.
 

@@ -42,7 +42,7 @@ def test_one_gradient_and_one_candidate_find_the_nearest_pattern():
 
 
 def test_expected_images_cost_an_image_nothing():
-    """One candidate where patterns bend: a gradient alone misses, with what is expected it finds the nearest pattern."""
+    """One candidate where patterns bend: a gradient alone misses, what is expected finds the nearest pattern."""
     generator = PatternGenerator(bend=1.5)
     images = generator.images(CLASSES, spread=0.3)
     nearest = generator.distances(images).argmin(dim=1)
@@ -71,7 +71,8 @@ def test_rounds_and_stages_find_what_an_enumeration_finds_where_patterns_bend():
 
 def test_classes_that_were_not_compared_have_no_energy():
     generator = PatternGenerator(bend=1.5)
-    found = ShortlistInverter([12, 6], [1, 3], [6, 2], gradient_pairs=2).invert(generator.posterior(generator.images(CLASSES)))
+    inverter = ShortlistInverter([12, 6], [1, 3], [6, 2], gradient_pairs=2)
+    found = inverter.invert(generator.posterior(generator.images(CLASSES)))
     assert found.class_energy.isfinite().sum(dim=1).tolist() == [18] * 6
     assert torch.equal(found.class_energy.argmin(dim=1), found.ids[:, 0])
 
