@@ -36,7 +36,7 @@ def test_all_methods_differ_in_the_search_alone(data):
         objective = config.custom_hooks[0].pop('objective')
         model = config.model.to_dict()
         model.pop('hooks')
-        plain.append((objective, model, config.test_dataloader, config.test_evaluator, config.get('batch_size')))
+        plain.append((objective, model, config.test_dataloader.dataset, config.test_evaluator, config.get('batch_size')))
     assert all(settings == plain[0] for settings in plain)
 
 
@@ -50,8 +50,7 @@ def test_a_classifier_inverts_the_generator_that_its_training_config_trains(data
 
 @pytest.mark.parametrize('data', DATA)
 def test_the_reference_has_the_published_settings(data):
-    """But for the learning rate, which follows the rows' standard deviation (published: 1e-2 at 0.02)."""
-    config = load('dive-reference', data)
-    row_std = config.model.backbone.row_std
-    assert config.custom_hooks[0].inverter == dict(
-        type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=25, lr=1e-2 * row_std / 0.02)
+    """But for the learning rate: at the published 1e-2, for rows of 0.02, rows of 1.0 would stay where they are."""
+    inverter = load('dive-reference', data).custom_hooks[0].inverter
+    assert inverter.pop('lr') >= 1e-2 * 1.0 / 0.02
+    assert inverter == dict(type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=25)
