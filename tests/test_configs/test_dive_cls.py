@@ -36,7 +36,8 @@ def test_all_methods_differ_in_the_search_alone(data):
         objective = config.custom_hooks[0].pop('objective')
         model = config.model.to_dict()
         model.pop('hooks')
-        plain.append((objective, model, config.test_dataloader.dataset, config.test_evaluator, config.get('batch_size')))
+        plain.append((objective, model, config.test_dataloader.dataset, config.test_evaluator,
+                      config.get('batch_size')))
     assert all(settings == plain[0] for settings in plain)
 
 
