@@ -30,13 +30,13 @@ test: setup  ## set up if need be, ruff, all tests; PYTEST_ARGS='-k layout' pick
 	exit $$status
 
 demo: setup  ## set up if need be and detect with the shipped weights
-	'$(VENV)/bin/python' tools/demo.py
+	'$(VENV)/bin/python' demo/detect.py
 
 demo-classify: setup  ## set up if need be and classify with the shipped weights, 10 and 1,000 classes
-	'$(VENV)/bin/python' tools/demo_classify.py
+	'$(VENV)/bin/python' demo/classify.py
 
 train-demo: setup  ## set up if need be and train the small models from nothing
-	'$(VENV)/bin/python' tools/train_demo.py
+	'$(VENV)/bin/python' demo/train_detect.py
 
 train-classify: setup  ## set up if need be and train what demo-classify needs from nothing
-	'$(VENV)/bin/python' tools/train_classify.py
+	'$(VENV)/bin/python' demo/train_classify.py

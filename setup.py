@@ -17,7 +17,7 @@ EXTRAS = {
     'test': ['pytest>=7.4', 'mlxtend>=0.22', 'matplotlib>=3.7', 'scikit-image>=0.20', 'scikit-learn>=1.2'],
     'lint': ['ruff>=0.14'],
 }
-SHIPPED = ('configs', 'tools', 'weights', 'model-index.yml')
+SHIPPED = ('configs', 'demo', 'tools', 'weights', 'model-index.yml')
 
 
 class BuildWithMim(build_py):

@@ -79,7 +79,7 @@ def _run(job: Job, work_dir: Path, options: dict, rank: int, ranks: int, meeting
 
 def records(work_dir: Path) -> list[dict]:
     """What is stored, a record an image that was finished."""
-    from dive_mmdet.engine.record_index import RecordIndex
+    from dive_mmdet.engine.records.record_index import RecordIndex
     return [place.read() for place in RecordIndex(work_dir / 'records').finished.values()]
 
 

@@ -17,12 +17,12 @@ import torch
 import yaml
 from mmengine.config import Config
 
-from dive_mmdet.diffusion import ldm_keys
-from dive_mmdet.diffusion.ldm_config import generator_config
+from dive_mmdet.diffusion.published import ldm_keys
+from dive_mmdet.diffusion.published.ldm_config import generator_config
 from dive_mmdet.registry import MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / 'tools/model_converters'), str(ROOT / 'tests/test_diffusion')]
+sys.path[:0] = [str(ROOT / 'tools/model_converters'), str(ROOT / 'tests')]
 
 UNET = dict(image_size=64, in_channels=3, out_channels=3, model_channels=128, attention_resolutions=[8, 4, 2],
             num_res_blocks=2, channel_mult=[1, 2, 3, 4], num_head_channels=32, use_spatial_transformer=True,
@@ -52,7 +52,7 @@ def transformer_keys(layers: int) -> list[str]:
 
 def public_checkpoint() -> dict[str, torch.Tensor]:
     """Random weights under the public names, raw and averaged."""
-    from test_ldm_keys import first_stage_keys, unet_keys
+    from helpers.ldm_names import first_stage_keys, unet_keys
     names = [ldm_keys.UNET + key for key in unet_keys((1, 2, 3, 4), 2, (2, 4, 8), 3)]
     averaged = {name: ldm_keys.EMA + name.removeprefix('model.').replace('.', '') for name in names}
     names += [ldm_keys.FIRST_STAGE + key for key in first_stage_keys((1, 2, 4), 2)]

@@ -1,7 +1,7 @@
 """Do two runs of a search find the same? Tokens and energies of two folders of records, image by image.
 
-    python tools/demo.py --batch-size 1 --out work_dirs/demo_1
-    python tools/demo.py --batch-size 8 --out work_dirs/demo_8
+    python demo/detect.py --batch-size 1 --out work_dirs/demo_1
+    python demo/detect.py --batch-size 8 --out work_dirs/demo_8
     python benchmarks/same_answers.py work_dirs/demo_1/dive work_dirs/demo_8/dive
 
 Exit status 1 where fewer than 99 % of the images have the same tokens, or energies differ by more than 1e-5.

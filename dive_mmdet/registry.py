@@ -29,8 +29,8 @@ def _registry(name: str, parent: Registry, *floors: str, build=build_from_cfg) -
                     locations=[f'{SCOPE}.{floor}' for floor in floors])
 
 
-MODELS = _registry('model', MMENGINE_MODELS, 'diffusion', 'inversion', 'prior', 'heads', 'detectors',
-                   'classifiers',
+MODELS = _registry('model', MMENGINE_MODELS, 'diffusion', 'inversion', 'prior', 'heads', 'detectors', 'classifiers',
+                   'training',
                    build=build_model_from_cfg)
 DATASETS = _registry('dataset', MMENGINE_DATASETS, 'datasets')
 TRANSFORMS = _registry('transform', MMENGINE_TRANSFORMS, 'datasets')

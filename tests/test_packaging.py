@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = ('configs', 'tools', 'weights')
+SHIPPED = ('configs', 'demo', 'tools', 'weights')
 CONFIG = 'generator/layout_patch-transformer_digit-scenes.py'
 
 # Runs outside the checkout, which an editable installation would otherwise make importable.
@@ -100,7 +100,7 @@ def test_the_wheel_works_outside_the_checkout(wheel, tmp_path):
     assert int(pinned) > 10
     assert count.split(maxsplit=1)[1] == '[]' and int(count.split()[0]) > 10
     assert installed == f'installed at {target / "dive_mmdet"}'
-    assert model.startswith('dive_mmdet.detectors') and int(model.split()[1]) > 1_000_000
+    assert model.startswith('dive_mmdet.training') and int(model.split()[1]) > 1_000_000
 
 
 def test_the_citation_names_this_version_and_the_paper():

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-from dive_mmdet.diffusion.untrusted import guard_loading
+from dive_mmdet.checkpoints.untrusted import guard_loading
 
 
 def run_framework_tool(name: str) -> None:

@@ -17,7 +17,7 @@ from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import load_checkpoint
 from PIL import Image, ImageDraw
 
-from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint, guard_loading
+from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, guard_loading
 
 SCALE = 3  # of an image's pixel in the picture
 
@@ -116,7 +116,7 @@ def conditions(generator, config: Config, args: argparse.Namespace) -> tuple[tor
     dataset = DATASETS.build(config.train_dataloader.dataset)
     names = tuple(dataset.metainfo['classes'])
     if layouts:
-        from dive_mmdet.detectors.ground_truth import true_layouts
+        from dive_mmdet.training.ground_truth import true_layouts
         return true_layouts([dataset[index]['data_samples'] for index in range(args.count)], generator.tokenizer), names
     if args.classes is not None:
         return parse_classes(args.classes, names), names

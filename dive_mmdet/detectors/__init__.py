@@ -1,5 +1,3 @@
 from .dive_detector import DIVEDetector
-from .generator_model import GeneratorModel
-from .prior_model import LayoutPriorModel
 
-__all__ = ['DIVEDetector', 'GeneratorModel', 'LayoutPriorModel']
+__all__ = ['DIVEDetector']

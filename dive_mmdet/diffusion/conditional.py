@@ -6,11 +6,11 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from dive_mmdet.checkpoints.loading import require_all_weights
 from dive_mmdet.registry import MODELS
 
 from .checkpointing import checkpoint_blocks
 from .compiling import compile_in_place, packed_weights
-from .loading import require_all_weights
 from .schedule import PREDICTION_TYPES
 
 LOSSES = {'l2': nn.functional.mse_loss, 'l1': nn.functional.l1_loss}

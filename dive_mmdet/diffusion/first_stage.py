@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dive_mmdet.registry import MODELS
 
-from .autoencoder_file import read_autoencoder
+from .published.autoencoder_file import read_autoencoder
 
 
 @MODELS.register_module()

@@ -12,7 +12,7 @@ from torch import nn
 from dive_mmdet.datasets.guarded import GuardedItem, one_line
 from dive_mmdet.hooks.unwrapped import unwrapped
 
-from .plain_samples import is_finite, to_plain
+from .records.plain_samples import is_finite, to_plain
 
 
 @dataclass

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, DefaultScope
 
-from dive_mmdet.diffusion.untrusted import guard_loading
+from dive_mmdet.checkpoints.untrusted import guard_loading
 
 from .record_store import RecordStore, fingerprint
 

@@ -12,17 +12,17 @@ from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.runner import TestLoop
 from mmengine.structures import BaseDataElement
 
+from dive_mmdet.checkpoints.untrusted import guard_loading
 from dive_mmdet.datasets.guarded import GuardedItem, one_line
-from dive_mmdet.diffusion.untrusted import guard_loading
 from dive_mmdet.registry import LOOPS
 
-from .fingerprint import fingerprint_parts
 from .image_inference import ImageInference, Outcome
 from .interruption import ends_on_signals, resume_command
 from .metrics_so_far import metrics_so_far
-from .plain_samples import add_plain, nothing_found
 from .progress import Progress
-from .record_log import RecordLog, StoreError
+from .records.fingerprint import fingerprint_parts
+from .records.plain_samples import add_plain, nothing_found
+from .records.record_log import RecordLog, StoreError
 
 ON_ERROR = ('record', 'raise')
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

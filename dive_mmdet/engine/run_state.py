@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 from .metrics_so_far import metrics_so_far
-from .record_index import RecordIndex
-from .record_log import holder
+from .records.record_index import RecordIndex
+from .records.record_log import holder
 
 
 class RunState:

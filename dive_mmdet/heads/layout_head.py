@@ -7,7 +7,7 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from dive_mmdet.diffusion.loading import require_all_weights
+from dive_mmdet.checkpoints.loading import require_all_weights
 from dive_mmdet.layout import LayoutTokenizer
 from dive_mmdet.layout.vocabulary import CLASS, LayoutVocabulary
 from dive_mmdet.registry import MODELS

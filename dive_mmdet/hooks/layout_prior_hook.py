@@ -2,7 +2,7 @@
 from mmengine.hooks import Hook
 from torch import nn
 
-from dive_mmdet.diffusion.untrusted import guard_loading
+from dive_mmdet.checkpoints.untrusted import guard_loading
 from dive_mmdet.registry import HOOKS, MODELS
 
 from .unwrapped import install_on

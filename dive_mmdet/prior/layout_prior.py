@@ -4,7 +4,7 @@ from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from dive_mmdet.diffusion.loading import require_all_weights
+from dive_mmdet.checkpoints.loading import require_all_weights
 from dive_mmdet.diffusion.noise_bank import NoiseBank, stratified_timesteps
 from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
 from dive_mmdet.layout.vocabulary import TOKENS_PER_OBJECT

@@ -3,8 +3,8 @@ import pytest
 import torch
 from mmpretrain.structures import DataSample
 
-from dive_mmdet.classifiers import ClassGeneratorModel
 from dive_mmdet.diffusion import ClassGenerator
+from dive_mmdet.training import ClassGeneratorModel
 
 
 def model_of(**changes):

@@ -7,13 +7,13 @@ from pathlib import Path
 import mmpretrain
 import pytest
 import torch
+from helpers.tiny_classifier import config as tiny
 from mmdet.registry import MODELS as MMDET_MODELS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmpretrain import ImageClassificationInferencer
 from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
-from test_dive_classifier import config as tiny
 
 from dive_mmdet.datasets import DigitStringComposer
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from helpers.tiny_classifier import build, images
 from mmengine.config import Config
-from test_dive_classifier import build, images
 
 from dive_mmdet.diffusion import KLFirstStage
 from dive_mmdet.hooks import InversionHook

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
 import dive_mmdet  # noqa: F401
-from dive_mmdet.diffusion.ldm_config import generator_config
+from dive_mmdet.diffusion.published.ldm_config import generator_config
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted(path for path in (ROOT / 'configs').rglob('*layout2img*.py') if '_base_' not in path.parts)

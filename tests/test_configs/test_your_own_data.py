@@ -13,9 +13,9 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 
-from dive_mmdet.detectors.ground_truth import true_layouts
 from dive_mmdet.engine import evaluate_records, run_images
 from dive_mmdet.metrics import ListeningMetric
+from dive_mmdet.training.ground_truth import true_layouts
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 CLASSES = ('cup', 'spoon', 'plate')

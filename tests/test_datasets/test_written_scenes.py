@@ -1,6 +1,5 @@
 """The files of the digit scenes through the readers of others: pycocotools and mmdet."""
 import json
-import sys
 from pathlib import Path
 
 import cv2
@@ -12,7 +11,7 @@ from mmengine.registry import DefaultScope
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from dive_mmdet.datasets import DigitSceneComposer
+from dive_mmdet.datasets import DigitSceneComposer, digit_scene_files
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,12 +21,7 @@ SUBSETS = {'val_3': ('val', 3)}
 
 @pytest.fixture(scope='module')
 def maker():
-    sys.path.insert(0, str(ROOT / 'tools/dataset_converters'))
-    try:
-        import make_digit_scenes
-        return make_digit_scenes
-    finally:
-        sys.path.pop(0)
+    return digit_scene_files
 
 
 @pytest.fixture(scope='module')

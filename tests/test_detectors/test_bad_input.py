@@ -12,10 +12,10 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.structures import InstanceData
 
-from dive_mmdet.detectors.ground_truth import true_layouts
 from dive_mmdet.engine import run_images
 from dive_mmdet.hooks import InversionHook
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
+from dive_mmdet.training.ground_truth import true_layouts
 
 TEMPLATE = Path(__file__).resolve().parents[2] / 'configs/your_own_data'
 CLASSES = ('disc', 'triangle')

@@ -12,8 +12,8 @@ from mmengine.config import Config
 from mmengine.fileio import load
 from mmengine.registry import MODELS, DefaultScope
 
+from dive_mmdet.checkpoints.loading import WeightsMismatch
 from dive_mmdet.detectors import DIVEDetector
-from dive_mmdet.diffusion.loading import WeightsMismatch
 from dive_mmdet.engine import run_images
 from dive_mmdet.engine.record_store import RecordStore
 

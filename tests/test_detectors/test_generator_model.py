@@ -6,9 +6,9 @@ from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.runner import load_checkpoint, save_checkpoint
 from mmengine.structures import InstanceData
 
-from dive_mmdet.detectors import GeneratorModel
-from dive_mmdet.diffusion.loading import WeightsMismatch
+from dive_mmdet.checkpoints.loading import WeightsMismatch
 from dive_mmdet.inversion import Likelihood
+from dive_mmdet.training import GeneratorModel
 
 SIZE = 16
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from dive_mmdet.diffusion import ldm_keys
+from dive_mmdet.diffusion.published import ldm_keys
 from dive_mmdet.registry import MODELS
 
 DATA = Path(__file__).parents[1] / 'data/ldm_layout2img'

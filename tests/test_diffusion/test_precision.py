@@ -3,10 +3,10 @@ import pytest
 import torch
 from torch import nn
 
-from dive_mmdet.detectors import GeneratorModel
 from dive_mmdet.diffusion.precision import mixed_precision
 from dive_mmdet.inversion import Likelihood
 from dive_mmdet.registry import MODELS
+from dive_mmdet.training import GeneratorModel
 
 BACKBONE = dict(
     type='dive_mmdet.LayoutGenerator', vocabulary=dict(num_classes=3, num_objects=2, grid=17), table=dict(dim=8),

@@ -20,8 +20,8 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
 
+from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, guard_loading, load_untrusted
 from dive_mmdet.diffusion.first_stage import KLFirstStage
-from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint, guard_loading, load_untrusted
 from dive_mmdet.engine import run_images
 from dive_mmdet.registry import HOOKS
 

@@ -2,18 +2,14 @@
 import json
 import os
 import signal
-import sys
-from pathlib import Path
 
 import cv2
+import fault_harness as harness  # noqa: E402
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
-import fault_harness as harness  # noqa: E402
 
 CLASSES = ('ant', 'bee', 'cow')
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from dive_mmdet.datasets import GuardedDataset, GuardedItem
 from dive_mmdet.engine.image_inference import ImageInference, in_float32
-from dive_mmdet.engine.plain_samples import add_plain, is_finite, nothing_found, to_plain
+from dive_mmdet.engine.records.plain_samples import add_plain, is_finite, nothing_found, to_plain
 
 
 class Model(nn.Module):

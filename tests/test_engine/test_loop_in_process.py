@@ -4,13 +4,11 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+import store_overhead  # noqa: E402
 from mmengine.config import Config
 from mmengine.registry import VISBACKENDS
 from mmengine.runner import Runner
 from mmengine.visualization import BaseVisBackend
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
-import store_overhead  # noqa: E402
 
 IMAGES = 6
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'

@@ -15,10 +15,9 @@ import pytest
 from dive_mmdet.engine.interruption import ends_on_signals, resume_command, with_resume
 from dive_mmdet.engine.metrics_so_far import metrics_so_far
 from dive_mmdet.engine.progress import Progress
-from dive_mmdet.engine.record_log import RecordLog
+from dive_mmdet.engine.records.record_log import RecordLog
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
-sys.path.insert(0, str(TOOLS / 'analysis_tools'))
 
 
 class Logger(list):

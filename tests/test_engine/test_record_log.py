@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from dive_mmdet.engine.record_index import RecordIndex
-from dive_mmdet.engine.record_lines import decode, encode
-from dive_mmdet.engine.record_log import RecordLog, StoreError, holder
+from dive_mmdet.engine.records.record_index import RecordIndex
+from dive_mmdet.engine.records.record_lines import decode, encode
+from dive_mmdet.engine.records.record_log import RecordLog, StoreError, holder
 
 PARTS = {'model.width': '64', 'weights': 'a' * 64}
 

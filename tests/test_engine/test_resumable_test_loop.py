@@ -6,20 +6,16 @@ import random
 import re
 import shutil
 import signal
-import sys
 from collections import Counter
-from pathlib import Path
 
+import fault_harness as harness  # noqa: E402
 import pytest
 from mmengine.config import Config
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
-import fault_harness as harness  # noqa: E402
-
 from dive_mmdet.engine import run_images  # noqa: E402
-from dive_mmdet.engine.record_lines import encode  # noqa: E402
+from dive_mmdet.engine.records.record_lines import encode  # noqa: E402
 
 RESUME = {'test_cfg.resume': True}
 IMAGES = 12

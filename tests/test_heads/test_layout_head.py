@@ -6,7 +6,7 @@ from mmdet.structures import DetDataSample
 from mmengine.runner import load_checkpoint, save_checkpoint
 from sklearn.linear_model import LogisticRegression
 
-from dive_mmdet.diffusion.loading import WeightsMismatch
+from dive_mmdet.checkpoints.loading import WeightsMismatch
 from dive_mmdet.heads import LayoutHead
 from dive_mmdet.heads.calibration import fit_choice, fit_logistic
 from dive_mmdet.heads.layout_head import FoundObjects

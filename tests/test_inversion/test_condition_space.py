@@ -1,7 +1,7 @@
 """The projection on the table against a search through all of its rows."""
 import pytest
 import torch
-from painting import PaintingGenerator
+from helpers.painting import PaintingGenerator
 
 from dive_mmdet.inversion import ConditionSpace
 from dive_mmdet.layout import LayoutVocabulary

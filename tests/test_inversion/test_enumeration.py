@@ -1,8 +1,8 @@
 """Diffusion Classifier against the original's 8 x 10 errors, and against stages sorted by hand."""
 import pytest
 import torch
-from painting import PaintingGenerator
-from published_dit import load_generator, load_trace, posterior_of
+from helpers.painting import PaintingGenerator
+from helpers.published_dit import load_generator, load_trace, posterior_of
 
 from dive_mmdet.inversion import AdaptiveEnumeration, ExhaustiveEnumeration
 

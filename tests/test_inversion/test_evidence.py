@@ -3,7 +3,7 @@ import json
 
 import pytest
 import torch
-from painting import PaintingGenerator, TiltedPrior
+from helpers.painting import PaintingGenerator, TiltedPrior
 
 from dive_mmdet.inversion.evidence import class_evidence, conclude, remove
 from dive_mmdet.inversion.trace import Trace

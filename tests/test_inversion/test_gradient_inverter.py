@@ -1,7 +1,7 @@
 """The published inversion against a loop written out here, and against an enumeration of all layouts."""
 import pytest
 import torch
-from painting import PaintingGenerator, TiltedPrior
+from helpers.painting import PaintingGenerator, TiltedPrior
 
 from dive_mmdet.inversion import ConditionSpace, GradientInverter
 from dive_mmdet.inversion.trace import Trace

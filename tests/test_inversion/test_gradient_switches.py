@@ -1,8 +1,8 @@
 """What makes the published inversion faster, each alone, on a generator in closed form."""
 import pytest
 import torch
-from painting import PaintingGenerator
-from patterns import PatternGenerator
+from helpers.painting import PaintingGenerator
+from helpers.patterns import PatternGenerator
 
 from dive_mmdet.inversion import GradientInverter
 

@@ -1,7 +1,7 @@
 """The denoising error in each space, against the error measured there, and a bank that nothing disturbs."""
 import pytest
 import torch
-from painting import PaintingGenerator
+from helpers.painting import PaintingGenerator
 
 from dive_mmdet.inversion import Likelihood
 

@@ -1,7 +1,7 @@
 """Local moves against a descent written by hand on a generator whose energies depend on the noise."""
 import pytest
 import torch
-from painting import PaintingGenerator, objects_of
+from helpers.painting import PaintingGenerator, objects_of
 
 from dive_mmdet.inversion.local_search import LocalSearch
 

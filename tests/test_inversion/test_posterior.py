@@ -1,7 +1,7 @@
 """Energies against their closed form, and a cache that changes nothing but the cost."""
 import pytest
 import torch
-from painting import PaintingGenerator, TiltedPrior
+from helpers.painting import PaintingGenerator, TiltedPrior
 
 SHAPE = (9, 4)  # rows of a layout of three objects
 

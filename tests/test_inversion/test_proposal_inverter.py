@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from painting import PaintingGenerator, TiltedPrior, objects_of
+from helpers.painting import PaintingGenerator, TiltedPrior, objects_of
 
 from dive_mmdet.inversion import ProposalInverter
 from dive_mmdet.inversion.evidence import class_evidence

@@ -1,7 +1,7 @@
 """The inversion of classes against a trace of the original program (tests/data/dive_classification)."""
 import pytest
 import torch
-from published_dit import load_generator, load_trace, posterior_of
+from helpers.published_dit import load_generator, load_trace, posterior_of
 
 from dive_mmdet.inversion import GradientInverter
 

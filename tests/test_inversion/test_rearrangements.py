@@ -1,7 +1,7 @@
 """Each rearrangement on paintings of which the better layout is known."""
 import pytest
 import torch
-from painting import PaintingGenerator, objects_of
+from helpers.painting import PaintingGenerator, objects_of
 
 from dive_mmdet.inversion.local_search import LocalSearch
 from dive_mmdet.inversion.rearrangements import Rearrangements

@@ -1,8 +1,8 @@
 """What a gradient predicts of all classes against their energies, and what is found against an enumeration."""
 import pytest
 import torch
-from painting import PaintingGenerator
-from patterns import PatternGenerator
+from helpers.painting import PaintingGenerator
+from helpers.patterns import PatternGenerator
 
 from dive_mmdet.inversion import ExhaustiveEnumeration, ShortlistInverter
 

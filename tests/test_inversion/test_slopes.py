@@ -1,7 +1,7 @@
 """Moves that a gradient proposes against energies of the moved layouts, on a generator that paints boxes."""
 import pytest
 import torch
-from painting import PaintingGenerator, objects_of
+from helpers.painting import PaintingGenerator, objects_of
 
 from dive_mmdet.inversion.local_search import LocalSearch
 from dive_mmdet.inversion.moves import SIDE_MOVES, move_objects

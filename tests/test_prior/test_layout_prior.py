@@ -8,10 +8,10 @@ from mmengine.runner import load_checkpoint, save_checkpoint
 from mmengine.structures import InstanceData
 from torch import nn
 
-from dive_mmdet.detectors import LayoutPriorModel
-from dive_mmdet.diffusion.loading import WeightsMismatch
+from dive_mmdet.checkpoints.loading import WeightsMismatch
 from dive_mmdet.diffusion.schedule import NoiseSchedule
 from dive_mmdet.prior import LayoutPrior
+from dive_mmdet.training import LayoutPriorModel
 
 SMALL = dict(length=9, row_dim=8, width=32, num_layers=2, num_heads=4, schedule=dict(type='dive_mmdet.NoiseSchedule'),
              num_pairs=4)

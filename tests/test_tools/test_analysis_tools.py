@@ -14,13 +14,6 @@ from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope='module', autouse=True)
-def tools_on_path():
-    sys.path.insert(0, str(ROOT / 'tools/analysis_tools'))
-    yield
-    sys.path.remove(str(ROOT / 'tools/analysis_tools'))
-
-
 def write_records(folder, boxes_of, scores_of, labels_of):
     folder.mkdir()
     for image in boxes_of:

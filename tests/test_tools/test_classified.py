@@ -1,6 +1,5 @@
 """How classifiers are run, scored and compared: against counting by hand and against a model asked directly."""
 import json
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,14 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = [str(ROOT / 'tools'), str(ROOT / 'tools/analysis_tools')]
 
 
-@pytest.fixture(scope='module', autouse=True)
-def tools_on_path():
-    sys.path[:0] = FOLDERS
-    yield
-    for folder in FOLDERS:
-        sys.path.remove(folder)
-
-
 def record(truth, best, trace=(), nfe=10.0):
     return dict(img_id=0, truth=truth, label=best[0], best=best, scores=[0.5 / 2 ** k for k in range(len(best))],
                 seconds=2.0, nfe=nfe, shared_nfe=7, trace=list(trace))
@@ -34,13 +25,13 @@ RECORDS = [record(3, [3, 1, 2, 4, 0]), record(3, [1, 2, 4, 0, 3], nfe=30.0), rec
 
 
 def test_accuracies_are_counted_and_costs_averaged():
-    from classified import evaluate
+    from dive_mmdet.analysis.classified import evaluate
     assert evaluate(RECORDS) == dict(accuracy_top1=50.0, accuracy_top5=75.0, nfe_per_image=15.0, seconds_per_image=2.0,
                                      shared_nfe=7, images=4)
 
 
 def test_a_paired_difference_and_its_interval():
-    from classified import paired_difference
+    from dive_mmdet.analysis.classified import paired_difference
     others = [record(item['truth'], [1, 0, 2, 4, 5]) for item in RECORDS]
     found = paired_difference(RECORDS, others)  # right, wrong, wrong, right against never right
     half = 1.96 * 100 * (1 / 3) ** 0.5 / 2
@@ -49,14 +40,14 @@ def test_a_paired_difference_and_its_interval():
 
 
 def test_accuracy_after_so_many_evaluations_follows_the_trace():
-    from classified import accuracy_after
+    from dive_mmdet.analysis.classified import accuracy_after
     records = [record(3, [3, 0], [(5, 0.2, [1]), (9, 0.1, [3])]), record(4, [4, 0], [(7, 0.2, [4])])]
     assert accuracy_after(records, np.array([0, 5, 7, 8, 9, 99])).tolist() == [0, 0, 50, 50, 100, 100]
     assert accuracy_after(RECORDS, np.zeros(1)).tolist() == [50]
 
 
 def test_a_report_compares_all_methods_on_the_images_that_they_share():
-    from demo_classify import METHODS, report_of
+    from classify import METHODS, report_of
     records = {method: RECORDS[:2] if method == 'diffusion_classifier_exhaustive' else RECORDS for method in METHODS}
     report = report_of(records)
     assert report['dive']['images'] == 4 and {part['images'] for part in report['same_images'].values()} == {2}
@@ -126,8 +117,7 @@ def classifier(tmp_path):
 
 
 def test_records_are_what_the_model_says_and_are_made_once(classifier, tmp_path):
-    from classified import classify_images
-
+    from dive_mmdet.analysis.classified import classify_images
     from dive_mmdet.datasets.mnist_5k import split_digits
     cfg, weights, model = classifier
     lines = []

@@ -4,8 +4,8 @@ import shutil
 import pytest
 import torch
 from diffusers import AutoencoderKL, DiTTransformer2DModel
+from helpers.converters import run
 from mmengine.config import Config
-from test_dit_to_dive import run
 
 from dive_mmdet.registry import MODELS
 
@@ -43,7 +43,7 @@ def as_published(network):
 @pytest.mark.parametrize('part', ['', 'transformer'])
 def test_the_network_is_the_public_one(part, theirs, pipeline, tmp_path):
     options = () if not part else ('--first-stage', pipeline / 'vae')
-    assert run(pipeline / part, tmp_path / 'dit.pth', *options) == ''
+    assert run('dit_to_dive', pipeline / part, tmp_path / 'dit.pth', *options) == ''
     generator = MODELS.build(Config.fromfile(tmp_path / 'dit.py').generator)
     state = torch.load(tmp_path / 'dit.pth', weights_only=True)['state_dict']
     generator.load_state_dict({name.removeprefix('backbone.'): value for name, value in state.items()})
@@ -76,7 +76,7 @@ def changed(pipeline, tmp_path, change):
      'different copies of class_embedder'),
 ])
 def test_what_is_no_public_dit_is_refused_and_nothing_is_written(change, sentence, pipeline, tmp_path):
-    said = run(changed(pipeline, tmp_path, change), tmp_path / 'out.pth', '--first-stage', 'identity')
+    said = run('dit_to_dive', changed(pipeline, tmp_path, change), tmp_path / 'out.pth', '--first-stage', 'identity')
     assert sentence in said and not list(tmp_path.glob('out*'))
 
 
@@ -84,12 +84,12 @@ def test_a_truncated_file_is_refused(pipeline, tmp_path):
     folder = shutil.copytree(pipeline / 'transformer', tmp_path / 'half')
     weights = folder / 'diffusion_pytorch_model.safetensors'
     weights.write_bytes(weights.read_bytes()[:5000])
-    said = run(folder, tmp_path / 'out.pth', '--first-stage', 'identity')
+    said = run('dit_to_dive', folder, tmp_path / 'out.pth', '--first-stage', 'identity')
     assert f'{weights} cannot be read' in said and not list(tmp_path.glob('out*'))
 
 
 def test_a_directory_of_something_else_is_named(pipeline, tmp_path):
-    assert 'holds AutoencoderKL and no DiT' in run(pipeline / 'vae', tmp_path / 'out.pth', '--first-stage',
-                                                     'identity')
-    assert 'has no config.json' in run(tmp_path, tmp_path / 'out.pth', '--first-stage', 'identity')
-    assert 'give --first-stage' in run(pipeline / 'transformer', tmp_path / 'out.pth')
+    said = run('dit_to_dive', pipeline / 'vae', tmp_path / 'out.pth', '--first-stage', 'identity')
+    assert 'holds AutoencoderKL and no DiT' in said
+    assert 'has no config.json' in run('dit_to_dive', tmp_path, tmp_path / 'out.pth', '--first-stage', 'identity')
+    assert 'give --first-stage' in run('dit_to_dive', pipeline / 'transformer', tmp_path / 'out.pth')

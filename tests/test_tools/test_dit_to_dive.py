@@ -1,34 +1,18 @@
 """The converter on a checkpoint under the public names; numbers are those of the original code."""
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from helpers.converters import run
 from mmengine.config import Config
 
-from dive_mmdet.diffusion.dit_keys import generator_config
+from dive_mmdet.diffusion.published.dit_keys import generator_config
 from dive_mmdet.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / 'tests/data/dit'
-
-
-def run(*arguments):
-    """What the tool says when it stops, in this process."""
-    path = ROOT / 'tools/model_converters/dit_to_dive.py'
-    specification = importlib.util.spec_from_file_location('dit_to_dive', path)
-    tool = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(tool)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, 'argv', [str(path), *map(str, arguments)])
-        try:
-            tool.main()
-        except SystemExit as stop:
-            return str(stop.code)
-    return ''
 
 
 @pytest.fixture(scope='module')
@@ -49,7 +33,7 @@ def test_what_was_written_computes_what_the_original_did(kept_as, tmp_path, auto
         source = tmp_path / 'training.pt'
         raw = {key: value + 1 for key, value in weights.items()}
         torch.save(dict(model=raw, ema=weights, opt={}, args=None), source)
-    assert run(source, tmp_path / 'dit.pth', '--first-stage', autoencoder, '--num-heads', 3) == ''
+    assert run('dit_to_dive', source, tmp_path / 'dit.pth', '--first-stage', autoencoder, '--num-heads', 3) == ''
     generator = MODELS.build(Config.fromfile(tmp_path / 'dit.py').generator)
     state = torch.load(tmp_path / 'dit.pth', weights_only=True)['state_dict']
     generator.load_state_dict({name.removeprefix('backbone.'): value for name, value in state.items()})
@@ -89,10 +73,11 @@ def test_checkpoints_that_do_not_fit_are_named_and_nothing_is_written(change, op
     change(weights)
     torch.save(weights, tmp_path / 'changed.pt')
     heads = ('--num-heads', *options) if options else ()
-    said = run(tmp_path / 'changed.pt', tmp_path / 'out.pth', '--first-stage', 'identity', *heads)
+    said = run('dit_to_dive', tmp_path / 'changed.pt', tmp_path / 'out.pth', '--first-stage', 'identity', *heads)
     assert sentence in said and not list(tmp_path.glob('out*'))
 
 
 def test_a_missing_first_stage_says_what_to_get(tmp_path):
-    said = run(DATA / 'model.pt', tmp_path / 'out.pth', '--first-stage', tmp_path / 'nowhere', '--num-heads', 3)
+    said = run('dit_to_dive', DATA / 'model.pt', tmp_path / 'out.pth', '--first-stage', tmp_path / 'nowhere',
+               '--num-heads', 3)
     assert 'No first stage at' in said and 'put a diffusers AutoencoderKL directory there' in said

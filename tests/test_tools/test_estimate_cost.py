@@ -18,13 +18,6 @@ GENERATOR = dict(
                   num_layers=3, num_heads=2, context_dim=64))
 
 
-@pytest.fixture(scope='module', autouse=True)
-def tools_on_path():
-    sys.path.insert(0, str(ROOT / 'tools/analysis_tools'))
-    yield
-    sys.path.remove(str(ROOT / 'tools/analysis_tools'))
-
-
 def measured(generator, batch, gradient):
     """Peak of what torch's profiler saw allocated and freed, in bytes."""
     x_t, t = torch.randn(batch, 1, 64, 64), torch.zeros(batch, dtype=torch.long)
@@ -51,7 +44,7 @@ def test_peak_memory_is_what_a_real_run_allocates(gradient, checkpointing):
 
 
 def test_operations_of_a_linear_layer_and_of_attention_by_hand():
-    from peak_memory import flop_counter
+    from dive_mmdet.analysis.peak_memory import flop_counter
     x = torch.randn(2, 3, 5, 8)
     with flop_counter() as counted:
         nn.Linear(8, 7)(x)
@@ -62,7 +55,7 @@ def test_operations_of_a_linear_layer_and_of_attention_by_hand():
 
 
 def test_weights_and_their_views_are_not_counted():
-    from peak_memory import PeakMemory
+    from dive_mmdet.analysis.peak_memory import PeakMemory
     layer = nn.Linear(1000, 1000)
     with PeakMemory(layer) as memory, torch.no_grad():
         layer.weight.t()

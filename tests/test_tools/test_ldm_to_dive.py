@@ -1,5 +1,4 @@
 """The converter on a checkpoint and a YAML in the public formats; numbers are those of the original code."""
-import importlib.util
 import pickle
 import sys
 from pathlib import Path
@@ -8,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from helpers.converters import run as convert
 from mmengine.config import Config
 
-from dive_mmdet.diffusion.ldm_config import UnsupportedModel, generator_config
-from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint, load_untrusted
+from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, load_untrusted
+from dive_mmdet.diffusion.published.ldm_config import UnsupportedModel, generator_config
 from dive_mmdet.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
@@ -19,19 +19,8 @@ DATA = ROOT / 'tests/data/ldm_layout2img'
 
 
 def run(source, target, *options):
-    """Exit status and what the tool says, in this process: importing everything anew takes seconds."""
-    arguments = [str(source), str(DATA / 'config.yaml'), str(target), '--num-classes', '20', *options]
-    path = ROOT / 'tools/model_converters/ldm_to_dive.py'
-    specification = importlib.util.spec_from_file_location('ldm_to_dive', path)
-    tool = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(tool)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, 'argv', [str(path), *arguments])
-        try:
-            tool.main()
-        except SystemExit as stop:
-            return str(stop.code)
-    return ''
+    """What the tool says when it stops."""
+    return convert('ldm_to_dive', source, DATA / 'config.yaml', target, '--num-classes', 20, *options)
 
 
 @pytest.fixture(scope='module')

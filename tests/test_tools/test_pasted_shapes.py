@@ -1,23 +1,19 @@
 """The colour data set: tight boxes, parts that share no background, the same bytes every time."""
 import json
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from dive_mmdet.datasets import pasted_shapes
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope='module')
 def shapes():
-    sys.path.insert(0, str(ROOT / 'tools/dataset_converters'))
-    try:
-        import make_pasted_shapes
-        return make_pasted_shapes
-    finally:
-        sys.path.pop(0)
+    return pasted_shapes
 
 
 @pytest.fixture(scope='module')

@@ -1,5 +1,4 @@
 """What is asked of `tools/sample.py`, and what it draws above the images."""
-import sys
 from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,10 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope='module')
 def tool():
-    sys.path.insert(0, str(ROOT / 'tools'))
     import sample
-    yield sample
-    sys.path.remove(str(ROOT / 'tools'))
+    return sample
 
 
 def asked(**changes):

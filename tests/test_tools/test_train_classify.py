@@ -10,8 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def commands(monkeypatch, tmp_path):
     """The commands of a run in which every training ends at once."""
-    monkeypatch.syspath_prepend(str(ROOT / 'tools'))
-    import train_demo
+    import train_detect
     ran = []
 
     def run(*command):
@@ -21,13 +20,13 @@ def commands(monkeypatch, tmp_path):
             work_dir.mkdir(parents=True)
             (work_dir / 'last_checkpoint').write_text(f'{work_dir}/iter_9.pth')
 
-    monkeypatch.setattr(train_demo, 'run', run)
+    monkeypatch.setattr(train_detect, 'run', run)
     monkeypatch.setattr(sys, 'argv', ['train_classify.py', '--work-dir', str(tmp_path)])
     return ran
 
 
 def test_every_weight_of_the_demo_is_trained_and_published(commands, monkeypatch, tmp_path):
-    import demo_classify
+    import classify
     import train_classify
     monkeypatch.chdir(ROOT)
     train_classify.main()
@@ -35,7 +34,7 @@ def test_every_weight_of_the_demo_is_trained_and_published(commands, monkeypatch
     published = {command[2]: command[1] for command in commands if command[0] == 'tools/misc/publish_weights.py'}
     assert all((ROOT / command[1]).is_file() for command in trained) and len(trained) == 4
     wanted = {f'weights/{"resnet" if method == "resnet" else "dive"}_{data_set}.pth'
-              for data_set in demo_classify.DATA_SETS for method in demo_classify.METHODS}
+              for data_set in classify.DATA_SETS for method in classify.METHODS}
     assert set(published) == wanted and len(set(published.values())) == 4
     for checkpoint in published.values():
         assert Path(checkpoint).parent.parent == tmp_path

@@ -11,13 +11,6 @@ WEIGHTS = ROOT / 'weights/dive_digit_scenes.pth'
 CONFIG = ROOT / 'configs/dive/dive_proposal_digit-scenes.py'
 
 
-@pytest.fixture(scope='module', autouse=True)
-def tools_on_path():
-    sys.path[:0] = [str(ROOT / 'tools' / folder) for folder in ('analysis_tools', 'dataset_converters')]
-    yield
-    del sys.path[:2]
-
-
 @pytest.mark.parametrize('rates, counts, deaf', [
     (dict(shuffled=100, shifted=100, swapped=93.75), 16, []),
     (dict(shuffled=81.25, shifted=50, swapped=75), 16, ['shuffled', 'shifted', 'swapped']),
@@ -25,26 +18,26 @@ def tools_on_path():
     (dict(shuffled=100, shifted=100), 16, []),
 ])
 def test_what_chance_explains_is_not_listening(rates, counts, deaf):
-    from verdict import deaf_to
+    from dive_mmdet.analysis.verdict import deaf_to
     chance = {kind: 40.0 for kind in rates}
     assert deaf_to({'best': rates, **{str(row): chance for row in range(14)}}, dict.fromkeys(rates, counts)) == deaf
 
 
 def test_so_many_images_it_takes_to_tell_from_chance():
-    from verdict import deaf_to, fewest_images
+    from dive_mmdet.analysis.verdict import deaf_to, fewest_images
     few = fewest_images(18)
     for count, deaf in ((few, []), (few - 1, ['shuffled'])):
         assert deaf_to({str(row): dict(shuffled=100) for row in range(18)}, dict(shuffled=count)) == deaf
 
 
 def test_heads_that_the_weights_allow():
-    from verdict import head_counts
+    from dive_mmdet.analysis.verdict import head_counts
     assert list(head_counts(dict(width=24))) == [1, 2, 4, 8]
     assert list(head_counts(dict(base_channels=128, channel_mult=[1, 2, 3, 4]))) == [1, 2, 4, 8, 16, [4, 8, 12, 16]]
 
 
 def test_wrong_heads_are_named_before_anything_else():
-    from verdict import verdict
+    from dive_mmdet.analysis.verdict import verdict
     good, sentence = verdict(['shifted'], {'1': 0.5, '[4, 8]': 0.25}, 1)
     assert not good and 'WRONG HEADS: with num_heads=[4, 8]' in sentence
     good, sentence = verdict(['shifted', 'swapped'], {'1': 0.5, '[4, 8]': 0.25}, [4, 8])
@@ -55,7 +48,7 @@ def test_wrong_heads_are_named_before_anything_else():
 @pytest.fixture(scope='module')
 def scenes(tmp_path_factory):
     """Sixteen scenes of training digits, as the tool reads them."""
-    from make_digit_scenes import make
+    from dive_mmdet.datasets.digit_scene_files import make
     root = tmp_path_factory.mktemp('scenes')
     make(root, {'calib': ('train', 1, 16)}, {})
     return root

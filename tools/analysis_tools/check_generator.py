@@ -20,9 +20,9 @@ from collections import Counter
 from pathlib import Path
 
 import torch
-from annotated import add_arguments, configured, load
-from verdict import deaf_to, energy_by_heads, fewest_images, verdict
 
+from dive_mmdet.analysis.annotated import add_arguments, configured, load
+from dive_mmdet.analysis.verdict import deaf_to, energy_by_heads, fewest_images, verdict
 from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
 from dive_mmdet.inversion import Likelihood
 from dive_mmdet.inversion.moves import class_moves, move_boxes

@@ -2,7 +2,7 @@
 
     python tools/analysis_tools/compare.py data/digit_scenes/val.json RECORDS_A RECORDS_B [--resamples 1000] [--seed 0]
 
-Both folders hold the records of a run (`tools/demo.py`). Images are drawn with replacement, the same for both.
+Both folders hold the records of a run (`demo/detect.py`). Images are drawn with replacement, the same for both.
 """
 import argparse
 import contextlib

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
-from peak_memory import PeakMemory, flop_counter
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from dive_mmdet.analysis.peak_memory import PeakMemory, flop_counter
 from dive_mmdet.diffusion.conditional import ConditionalGenerator
 from dive_mmdet.diffusion.precision import mixed_precision
 from dive_mmdet.inversion import AdaptiveEnumeration

@@ -15,8 +15,7 @@ import json
 import warnings
 from pathlib import Path
 
-from annotated import add_arguments, configured
-
+from dive_mmdet.analysis.annotated import add_arguments, configured
 from dive_mmdet.engine import evaluate_records, run_images
 
 

@@ -10,8 +10,9 @@ import json
 import warnings
 from pathlib import Path
 
-from classified import classify_images, evaluate
 from mmengine.config import Config, DictAction
+
+from dive_mmdet.analysis.classified import classify_images, evaluate
 
 
 def configured(path: str, tuning: bool, inverter: dict) -> Config:

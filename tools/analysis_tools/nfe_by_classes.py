@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools'))
+sys.path.insert(0, str(ROOT / 'demo'))
 DATA_SET = 'digit_strings_1000'
 SLOW = ('dive_reference', 'diffusion_classifier_exhaustive')
 
@@ -66,9 +66,10 @@ def images_of(cfg, classes: list[int], count: int) -> list[int]:
 
 def measure(method: str, count: int, images: int, out: Path, precision: str | None) -> dict[str, float]:
     """Accuracies and costs of a method among `count` classes."""
-    from classified import classify_images, evaluate
-    from demo_classify import DATA_SETS, METHODS, weights_of
+    from classify import DATA_SETS, METHODS, weights_of
     from mmengine.config import Config
+
+    from dive_mmdet.analysis.classified import classify_images, evaluate
     cfg = Config.fromfile(ROOT / f'configs/{METHODS[method]}_{DATA_SETS[DATA_SET]}.py')
     if count > cfg.num_classes:
         sys.exit(f'There are {cfg.num_classes} classes, not {count}: ask for fewer in --classes.')
@@ -114,7 +115,7 @@ def main() -> None:
     args.out = args.out.resolve()
     os.chdir(ROOT)
     warnings.filterwarnings('ignore')
-    from demo_classify import METHODS
+    from classify import METHODS
 
     from dive_mmdet.diffusion.precision import fastest_precision
     precision = fastest_precision() if args.precision == 'auto' else args.precision

@@ -2,7 +2,7 @@
 
     python tools/analysis_tools/search_quality.py CONFIG CHECKPOINT --records work_dirs/demo_300/dive --count 100
 
-Reads the records of a finished run (`tools/demo.py`), takes a bank of noise that the search never used and compares,
+Reads the records of a finished run (`demo/detect.py`), takes a bank of noise that the search never used and compares,
 image by image, the energies of the found, the true and the empty layout: what was searched, likelihood + weight x
 prior, and the likelihood alone. Annotations are read here and nowhere in the search.
 """
@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 
 import torch
-from annotated import add_arguments, configured, load
 
+from dive_mmdet.analysis.annotated import add_arguments, configured, load
 from dive_mmdet.inversion import Likelihood
 
 

@@ -20,8 +20,8 @@ from mmengine.registry import DATASETS, DefaultScope
 from mmpretrain.apis import get_model
 from torch import Tensor
 
+from dive_mmdet.checkpoints.untrusted import guard_loading
 from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
-from dive_mmdet.diffusion.untrusted import guard_loading
 from dive_mmdet.inversion import AdaptiveEnumeration, Likelihood
 
 PAIRS = (1, 2, 4, 8, 16)

@@ -6,30 +6,9 @@ The same call writes the same bytes. Subsets have annotation files of their own,
 image of the file it is given; they are drawn by id.
 """
 import argparse
-import hashlib
 from pathlib import Path
 
-from coco_files import write_part
-
-from dive_mmdet.datasets.digit_scenes import DigitSceneComposer
-from dive_mmdet.datasets.scene_dataset import CLASSES
-
-# name: (split of the digits, seed, scenes); no training of a generator or detector uses the seed of `calib`.
-PARTS = {'val': ('val', 0, 300), 'calib': ('train', 1, 200)}
-SUBSETS = {'val_32': ('val', 32), 'val_60': ('val', 60), 'val_100': ('val', 100), 'val_200': ('val', 200),
-           'calib_32': ('calib', 32), 'calib_64': ('calib', 64)}
-
-
-def make(out: Path, parts: dict = PARTS, subsets: dict = SUBSETS) -> str:
-    """Write everything below `out`; returns a checksum over all files written."""
-    digest = hashlib.sha256()
-    for name, (split, seed, count) in parts.items():
-        composer = DigitSceneComposer(split=split, seed=seed)
-        composed = map(composer.compose, range(count))
-        scenes = ((image, boxes.tolist(), labels.tolist()) for image, boxes, labels in composed)
-        own = {subset: size for subset, (part, size) in subsets.items() if part == name}
-        write_part(out, name, scenes, own, CLASSES, 0, digest)
-    return digest.hexdigest()
+from dive_mmdet.datasets.digit_scene_files import make
 
 
 def main() -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
-from publish_weights import halve, write_whole
 from torch import Tensor
 
 from dive_mmdet import __version__
-from dive_mmdet.diffusion.loading import WeightsMismatch
-from dive_mmdet.diffusion.untrusted import UnreadableCheckpoint, load_untrusted, state_dict_of
+from dive_mmdet.checkpoints.loading import WeightsMismatch
+from dive_mmdet.checkpoints.publishing import halve, write_whole
+from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, load_untrusted, state_dict_of
 
 
 def part(path: str, prefix: str) -> dict[str, Tensor]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from mmdet.apis import init_detector
 from mmengine.config import Config, DictAction
-from publish_weights import write_whole
 from pycocotools.coco import COCO
 
-from dive_mmdet.diffusion.untrusted import guard_loading
+from dive_mmdet.checkpoints.publishing import write_whole
+from dive_mmdet.checkpoints.untrusted import guard_loading
 from dive_mmdet.engine import run_images
 from dive_mmdet.heads.layout_head import FoundObjects, box_iou
 from dive_mmdet.structures import Inversion

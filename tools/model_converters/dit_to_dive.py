@@ -13,16 +13,13 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 
 def convert(args: argparse.Namespace) -> str:
     """Write both files; returns one line about them."""
-    from converted import write_generator
-
-    from dive_mmdet.diffusion.dit_diffusers import public_weights, read_directory
-    from dive_mmdet.diffusion.dit_keys import averaged, generator_config, generator_weights
-    from dive_mmdet.diffusion.untrusted import load_untrusted, state_dict_of
+    from dive_mmdet.checkpoints.converted import write_generator
+    from dive_mmdet.checkpoints.untrusted import load_untrusted, state_dict_of
+    from dive_mmdet.diffusion.published.dit_diffusers import public_weights, read_directory
+    from dive_mmdet.diffusion.published.dit_keys import averaged, generator_config, generator_weights
     first_stage = dict(type='dive_mmdet.IdentityFirstStage') if args.first_stage == 'identity' else dict(
         type='dive_mmdet.KLFirstStage', pretrained=args.first_stage or str(args.source / 'vae'))
     source, heads = args.source, args.num_heads
@@ -44,7 +41,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.first_stage is None and not (args.source / 'vae').is_dir():
         sys.exit('CKPT brings no autoencoder: give --first-stage.')
-    from converted import require_target
+    from dive_mmdet.checkpoints.converted import require_target
     require_target(args.target)
     try:
         print(convert(args))

@@ -14,16 +14,13 @@ from pathlib import Path
 
 import yaml
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 
 def convert(args: argparse.Namespace) -> str:
     """Write both files; returns one line about them."""
-    from converted import write_generator
-
-    from dive_mmdet.diffusion.ldm_config import generator_config
-    from dive_mmdet.diffusion.ldm_keys import generator_weights, require_schedule
-    from dive_mmdet.diffusion.untrusted import load_untrusted, state_dict_of
+    from dive_mmdet.checkpoints.converted import write_generator
+    from dive_mmdet.checkpoints.untrusted import load_untrusted, state_dict_of
+    from dive_mmdet.diffusion.published.ldm_config import generator_config
+    from dive_mmdet.diffusion.published.ldm_keys import generator_weights, require_schedule
     from dive_mmdet.registry import MODELS
     heads = args.num_heads[0] if len(args.num_heads) == 1 else args.num_heads
     config = generator_config(yaml.safe_load(args.description.read_text()), args.num_classes, heads, args.use_group,
@@ -52,7 +49,7 @@ def main() -> None:
     args = parser.parse_args()
     if not args.description.is_file():
         sys.exit(f'No YAML at {args.description}: give the configuration that belongs to the checkpoint.')
-    from converted import require_target
+    from dive_mmdet.checkpoints.converted import require_target
     require_target(args.target)
     try:
         print(convert(args))

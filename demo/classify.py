@@ -1,6 +1,6 @@
 """Classification: DIVE, Diffusion Classifier and a ResNet on the same images, of 10 classes and of 1,000.
 
-    python tools/demo_classify.py [--images 100] [--few 16] [--out work_dirs/demo_classify] [--precision float32]
+    python demo/classify.py [--images 100] [--few 16] [--out work_dirs/demo_classify] [--precision float32]
 
 Writes OUT/report.json, with one object a data set and in it one a method, and OUT/accuracy_by_nfe.png. Methods that
 take minutes (`SLOW`) run on the first FEW images, and every method is then also reported on exactly those
@@ -14,7 +14,6 @@ import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tools' / 'analysis_tools'))
 
 # Name in files, name in configs and weights.
 DATA_SETS = {'mnist_5k': 'mnist-5k', 'digit_strings_1000': 'digit-strings-1000'}
@@ -41,8 +40,9 @@ def weights_of(data_set: str, method: str) -> Path:
 
 def classify(out: Path, images: int, few: int, precision: str) -> dict[str, dict[str, list[dict]]]:
     """Records by data set and method."""
-    from classified import classify_images
     from mmengine.config import Config
+
+    from dive_mmdet.analysis.classified import classify_images
     records = {}
     for data_set, name in DATA_SETS.items():
         records[data_set] = {}
@@ -58,7 +58,7 @@ def classify(out: Path, images: int, few: int, precision: str) -> dict[str, dict
 
 def report_of(records: dict[str, list[dict]]) -> dict:
     """All methods of one data set on their own images and, where these differ, on those that all have in common."""
-    from classified import evaluate, paired_difference
+    from dive_mmdet.analysis.classified import evaluate, paired_difference
     report = {method: evaluate(found) for method, found in records.items()}
     common = min(len(found) for found in records.values())
     same = {method: found[:common] for method, found in records.items()}
@@ -98,8 +98,7 @@ def main() -> None:
     args.out = args.out.resolve()
     os.chdir(ROOT)
     warnings.filterwarnings('ignore')
-    from demo_classify_picture import draw_accuracy
-
+    from dive_mmdet.analysis.classification_picture import draw_accuracy
     from dive_mmdet.diffusion.precision import fastest_precision
     precision = fastest_precision() if args.precision == 'auto' else args.precision
     print(f'precision of the objective: {precision}', flush=True)

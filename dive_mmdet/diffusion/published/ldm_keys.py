@@ -11,8 +11,8 @@ import torch
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
 from torch import Tensor
 
-from .loading import WeightsMismatch
-from .schedule import NoiseSchedule
+from dive_mmdet.checkpoints.loading import WeightsMismatch
+from dive_mmdet.diffusion.schedule import NoiseSchedule
 
 UNET = 'model.diffusion_model.'
 EMA = 'model_ema.'

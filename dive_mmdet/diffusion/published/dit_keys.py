@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .loading import WeightsMismatch
+from dive_mmdet.checkpoints.loading import WeightsMismatch
 
 TABLE = 'y_embedder.embedding_table.weight'
 SIZES = {'x_embedder.proj.weight', 'pos_embed', 'final_layer.linear.weight', 'blocks.0.mlp.fc1.weight', TABLE}

@@ -1,6 +1,6 @@
 """Train everything that the demo ships, from nothing: generator (in two trainings), prior, calibration, baseline.
 
-    python tools/train_demo.py [--out weights]
+    python demo/train_detect.py [--out weights]
 
 Each step is the command that a user would type and is skipped when its result is there; an interrupted training goes
 on from its last checkpoint.

@@ -1,6 +1,6 @@
 """Train everything that the classification demo ships, from nothing: two generators and two baselines.
 
-    python tools/train_classify.py [--out weights]
+    python demo/train_classify.py [--out weights]
 
 Each step is the command that a user would type and is skipped when its result is there; an interrupted training goes
 on from its last checkpoint.
@@ -9,8 +9,8 @@ import argparse
 import os
 from pathlib import Path
 
-import train_demo
-from demo_classify import DATA_SETS, ROOT
+import train_detect
+from classify import DATA_SETS, ROOT
 
 CONFIGS = {'dive': 'configs/class_generator/dit_{}.py', 'resnet': 'configs/resnet/resnet18_{}.py'}
 
@@ -23,8 +23,8 @@ def main() -> None:
     os.chdir(ROOT)
     for data_set, name in DATA_SETS.items():
         for kind, config in CONFIGS.items():
-            last = train_demo.train(config.format(name), args.work_dir / f'{kind}_{data_set}')
-            train_demo.run('tools/misc/publish_weights.py', last, args.out / f'{kind}_{data_set}.pth', '--half')
+            last = train_detect.train(config.format(name), args.work_dir / f'{kind}_{data_set}')
+            train_detect.run('tools/misc/publish_weights.py', last, args.out / f'{kind}_{data_set}.pth', '--half')
 
 
 if __name__ == '__main__':

@@ -10,7 +10,7 @@ from mmengine.registry import DATASETS, DefaultScope
 from mmpretrain.apis import get_model
 from mmpretrain.evaluation import Accuracy
 
-from dive_mmdet.diffusion.untrusted import guard_loading
+from dive_mmdet.checkpoints.untrusted import guard_loading
 from dive_mmdet.engine.image_runner import run_missing, set_precision
 from dive_mmdet.engine.record_store import RecordStore, fingerprint
 

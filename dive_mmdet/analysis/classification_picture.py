@@ -3,7 +3,8 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from classified import accuracy_after
+
+from .classified import accuracy_after
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402

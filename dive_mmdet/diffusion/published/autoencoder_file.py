@@ -6,8 +6,9 @@ from pathlib import Path
 
 from torch import Tensor
 
+from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, load_untrusted, state_dict_of
+
 from .ldm_keys import CODEBOOK, FIRST_STAGE, first_stage_weights
-from .untrusted import UnreadableCheckpoint, load_untrusted, state_dict_of
 
 PARTS = ('encoder.', 'decoder.', 'quant_conv.', 'post_quant_conv.', 'quantize.')  # training files hold losses as well
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .denoisers.dit import patch_positions
-from .loading import WeightsMismatch
-from .untrusted import UnreadableCheckpoint, load_untrusted
+from dive_mmdet.checkpoints.loading import WeightsMismatch
+from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, load_untrusted
+from dive_mmdet.diffusion.denoisers.dit import patch_positions
 
 FILES = ('diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.bin')
 ONCE = {'pos_embed.proj': 'x_embedder.proj', 'proj_out_1': 'final_layer.adaLN_modulation.1',

@@ -6,8 +6,10 @@ from pathlib import Path
 from mmengine.config import Config
 from torch import Tensor
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tools' / 'misc'))
+from dive_mmdet.registry import MODELS
+from dive_mmdet.version import __version__
+
+from .publishing import write_whole
 
 
 def write_generator(config: dict, weights: dict[str, Tensor], source: Path, target: Path, meta: dict) -> str:
@@ -17,10 +19,6 @@ def write_generator(config: dict, weights: dict[str, Tensor], source: Path, targ
         ValueError: weights without a place in the network.
         WeightsMismatch: the network has weights that are missing, or of another size.
     """
-    from publish_weights import write_whole
-
-    from dive_mmdet import __version__
-    from dive_mmdet.registry import MODELS
     generator = MODELS.build(config)
     unexpected = sorted(set(weights) - set(generator.state_dict()))
     if unexpected:

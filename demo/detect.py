@@ -1,6 +1,6 @@
 """The main job: DIVE and Faster R-CNN on the same real handwriting, scored by the same COCO evaluator.
 
-    python tools/demo.py [--ann-file val_32.json] [--out work_dirs/demo] [--batch-size 8] [--precision float32] \
+    python demo/detect.py [--ann-file val_32.json] [--out work_dirs/demo] [--batch-size 8] [--precision float32] \
         [--compile]
 
 Writes OUT/report.json, OUT/detections.png (ground truth, DIVE and Faster R-CNN for 12 scenes) and OUT/inversion.png
@@ -16,7 +16,6 @@ import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tools' / 'dataset_converters'))
 
 METHODS = {
     'dive': ('configs/dive/dive_proposal_digit-scenes.py', 'weights/dive_digit_scenes.pth'),
@@ -66,7 +65,7 @@ def main() -> None:
     args.out = args.out.resolve()
     os.chdir(ROOT)
     warnings.filterwarnings('ignore')
-    from make_digit_scenes import make
+    from dive_mmdet.datasets.digit_scene_files import make
     data = Path('data/digit_scenes')
     print(f'{data}: sha256 {make(data)[:16]}', flush=True)
     if not (data / args.ann_file).is_file():
@@ -77,7 +76,7 @@ def main() -> None:
     print(f'precision of the objective: {precision}', flush=True)
     records, report = detect(args.out, args.ann_file, args.batch_size, precision, args.compile)
     (args.out / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
-    from demo_pictures import draw_course, draw_detections
+    from dive_mmdet.analysis.detection_pictures import draw_course, draw_detections
     draw_detections(records, data / 'val', data / args.ann_file, args.out / 'detections.png')
     draw_course(records['dive'], data / 'val', METHODS['dive'][0], args.out / 'inversion.png')
     print('\n' + table(report))

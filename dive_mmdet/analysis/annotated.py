@@ -7,8 +7,8 @@ from mmengine.config import Config, DictAction
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, DefaultScope
 
-from dive_mmdet.detectors.ground_truth import true_layouts
-from dive_mmdet.diffusion.untrusted import guard_loading
+from dive_mmdet.checkpoints.untrusted import guard_loading
+from dive_mmdet.training.ground_truth import true_layouts
 
 AT_ONCE = 8  # images that a first stage encodes
 
