@@ -23,7 +23,7 @@ def evaluations_per_second(precision: str, compiled: bool, scenes: int, repeats:
     """The median over repeats, after one that is not counted."""
     config = Config.fromfile(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
     config.model.backbone.compile = compiled
-    config.model.hooks[0].objective.precision = precision
+    config.model.objective.precision = precision
     with DefaultScope.overwrite_default_scope('mmdet'):
         model = MODELS.build(config.model).eval()
     load_checkpoint(model, str(ROOT / 'weights/dive_digit_scenes.pth'), map_location='cpu')

@@ -1,3 +1,4 @@
+from .coco import TestedCocoMetric
 from .listening_metric import ListeningMetric
 
-__all__ = ['ListeningMetric']
+__all__ = ['ListeningMetric', 'TestedCocoMetric']

@@ -15,25 +15,25 @@ import numpy as np
 from mmengine.config import Config
 from pycocotools.coco import COCO
 
-from dive_mmdet.engine import evaluate_records
+from dive_mmdet.metrics.coco import coco_scores
 
 
-def random_records(coco: COCO, categories: list[int], seed: int) -> list[dict]:
-    """Records as of a detector that gives each image another one's annotations."""
+def random_detections(coco: COCO, categories: list[int], seed: int) -> dict[int | str, list[tuple]]:
+    """Detections, by image, of a detector that gives each image another one's annotations."""
     rng = np.random.default_rng(seed)
     images = coco.loadImgs(coco.getImgIds())
     shift = int(rng.integers(1, len(images))) if len(images) > 1 else 0
     order = rng.permutation(len(images))
-    records = []
+    found = {}
     for place, index in enumerate(order):
         image, other = images[index], images[order[(place + shift) % len(order)]]
         scale = np.array([image['width'] / other['width'], image['height'] / other['height']] * 2)
         annotations = [ann for ann in coco.imgToAnns[other['id']] if ann['category_id'] in categories]
         boxes = [(np.array([x, y, x + w, y + h]) * scale).tolist() for x, y, w, h in
                  (ann['bbox'] for ann in annotations)]
-        records.append(dict(img_id=image['id'], bboxes=boxes, scores=rng.random(len(boxes)).tolist(),
-                            labels=[categories.index(ann['category_id']) for ann in annotations], seconds=0, nfe=0))
-    return records
+        found[image['id']] = list(zip(boxes, rng.random(len(boxes)).tolist(),
+                                      [categories.index(ann['category_id']) for ann in annotations]))
+    return found
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def main() -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(ann_file)
         categories = coco.getCatIds(catNms=list(config.classes))
-        rows = [evaluate_records(random_records(coco, categories, seed), ann_file, tuple(config.classes))
+        rows = [coco_scores(random_detections(coco, categories, seed), ann_file, config.classes)
                 for seed in range(args.seeds)]
     for name in ('bbox_mAP', 'bbox_mAP_50', 'bbox_mAP_75', 'AR'):
         values = [row[name] for row in rows]
