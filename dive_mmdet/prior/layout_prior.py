@@ -89,6 +89,5 @@ class LayoutPrior(BaseModule):
 
     def _errors(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         x_t = self.schedule.q_sample(x0, t, noise)
-        signal, sigma = self.schedule.coefficients(t, x0)
-        target = {'epsilon': noise, 'sample': x0, 'v_prediction': signal * noise - sigma * x0}[self.prediction_type]
+        target = self.schedule.target(x0, noise, t, self.prediction_type)
         return (self.predict(x_t, t) - target).square().mean(dim=(1, 2))
