@@ -36,10 +36,8 @@ def tiny_detector(tmp_path_factory):
 
     config = Config.fromfile(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
     config.model.backbone.denoiser.num_layers = 1
-    for inversion_hook, prior_hook in (config.custom_hooks, config.model.hooks):
-        inversion_hook.inverter = INVERTER
-        inversion_hook.objective.num_pairs = 1
-        prior_hook.prior.num_layers, prior_hook.weight = 1, 0.1
+    config.model.inverter, config.model.objective.num_pairs = INVERTER, 1
+    config.model.prior.num_layers, config.model.prior_weight = 1, 0.1
     config.test_dataloader.dataset.update(data_root=f'{root}/', ann_file='truth.json', data_prefix=dict(img='images/'))
     config.test_dataloader.batch_size = 2
     config.test_evaluator.ann_file = str(root / 'truth.json')

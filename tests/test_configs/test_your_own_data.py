@@ -106,7 +106,7 @@ def test_the_detector_searches_the_generator_that_is_trained(load):
     trained = dict(load('generator').model.backbone)
     assert trained.pop('compile') is True  # the one difference: it pays in a training, and changes no weight's name
     assert dive.model.backbone == trained
-    assert dive.model.hooks == dive.custom_hooks and dive.custom_hooks[1].prior == load('prior').model.prior
+    assert dive.model.prior == load('prior').model.prior
 
 
 def test_training_leaves_out_empty_images_and_testing_does_not(load):
@@ -151,9 +151,7 @@ def test_baseline_takes_a_step(load):
 
 def test_untrained_detector_goes_from_images_to_an_ap(load, tmp_path):
     config = Config(load('dive').to_dict())
-    for inversion_hook, _ in (config.custom_hooks, config.model.hooks):
-        inversion_hook.inverter = INVERTER
-        inversion_hook.objective.num_pairs = 1
+    config.model.inverter, config.model.objective.num_pairs = INVERTER, 1
     config.model.backbone.denoiser.num_layers = 1
     config.test_dataloader.dataset.max_images = 2
     config.dump(str(tmp_path / 'config.py'))

@@ -149,7 +149,7 @@ def test_training_refuses_layouts_of_any_data_set_by_image(boxes, labels, reason
 
 @pytest.mark.parametrize('stage', ['val', 'test'])
 def test_a_detector_is_not_tested_on_foreign_classes(stage):
-    hook = InversionHook(inverter={}, objective={})
+    hook = InversionHook()
     vocabulary = LayoutVocabulary(num_classes=2, num_objects=2, grid=17)
     loader = SimpleNamespace(dataset=SimpleNamespace(metainfo=dict(classes=('a', 'b', 'c'))))
     runner = SimpleNamespace(model=SimpleNamespace(backbone=SimpleNamespace(vocabulary=vocabulary)),
@@ -164,8 +164,7 @@ def test_a_run_that_meets_an_unreadable_image_keeps_what_is_finished_and_goes_on
     config = Config.fromfile(TEMPLATE / 'dive.py')
     config.model.backbone.update(dict(vocabulary=dict(num_classes=2, num_objects=2, grid=17)))
     config.model.backbone.denoiser.update(dict(sample_size=16, num_layers=1))
-    for inversion_hook, prior_hook in (config.custom_hooks, config.model.hooks):
-        inversion_hook.inverter, prior_hook.prior.length = INVERTER, 6
+    config.model.inverter, config.model.prior.length = INVERTER, 6
     config.test_dataloader.dataset.update(dict(data_root=str(root), ann_file='train.json', data_prefix=dict(img='')))
     config.test_dataloader.dataset.pipeline[1].scale = (16, 16)
     config.dump(str(root / 'config.py'))

@@ -93,9 +93,7 @@ def test_inferencer_predicts_the_same(work):
 @pytest.mark.parametrize('tool, hooks', [('ours', 'with'), ('mmdet', 'without')])
 def test_test_tools_predict_the_same_with_and_without_hooks(work, tool, hooks):
     config = Config.fromfile(work / 'config.py')
-    if hooks == 'with':
-        config.model.hooks = []
-    else:
+    if hooks == 'without':
         config.custom_hooks = []
     path, out = work / f'{tool}_{hooks}.py', work / f'{tool}_{hooks}.pkl'
     config.dump(str(path))
@@ -124,11 +122,11 @@ def test_inference_mode_of_the_caller_is_survived(work):
     assert torch.equal(expected.ids, found.ids)
 
 
-def test_without_an_inverter_the_sentence_names_the_hook(work):
+def test_without_an_inverter_the_sentence_names_its_key(work):
     config = Config.fromfile(work / 'config.py')
-    config.model.hooks = []
+    config.model.pop('inverter')
     model = build(config)
-    with pytest.raises(RuntimeError, match='InversionHook'):
+    with pytest.raises(RuntimeError, match='DIVEDetector has no search: set `model.inverter`'):
         model.invert(torch.zeros(1, 3, 64, 64))
     with pytest.raises(RuntimeError, match='own configs'):
         model.loss(torch.zeros(1, 3, 64, 64), [])

@@ -150,12 +150,11 @@ def test_of_attributes_only_the_statistics_are_named_and_none_is_called(tmp_path
     assert not (tmp_path / 'made').exists()
 
 
-@pytest.mark.parametrize('name', ['inversion_hook', 'prior_hook'])
-def test_hooks_guard_before_the_runner_loads(bad, name):
-    model = torch.nn.Linear(1, 1)
-    hook = HOOKS.build(Config.fromfile(DIVE)[name])
+@pytest.mark.parametrize('index', [0, 1])
+def test_hooks_guard_before_the_runner_loads(bad, index):
+    hook = HOOKS.build(Config.fromfile(DIVE).custom_hooks[index])
     hook.install = lambda _: None
-    hook.before_run(SimpleNamespace(model=model))
+    hook.before_run(SimpleNamespace(model=torch.nn.Linear(1, 1), cfg=None))
     with pytest.raises(UnreadableCheckpoint):
         load_checkpoint(torch.nn.Identity(), bad)
 

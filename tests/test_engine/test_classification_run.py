@@ -22,12 +22,12 @@ def job(tmp_path_factory):
         (root / 'images' / name).mkdir(parents=True)
         for index in range(3):
             cv2.imwrite(str(root / f'images/{name}/{index}.png'), rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
-    hook = dict(type='dive_mmdet.InversionHook', inverter=dict(type='dive_mmdet.ExhaustiveEnumeration'),
-                objective=dict(num_pairs=4))
     config = Config(dict(
-        default_scope='mmpretrain', custom_imports=dict(imports=['dive_mmdet']), custom_hooks=[hook],
+        default_scope='mmpretrain', custom_imports=dict(imports=['dive_mmdet']),
+        custom_hooks=[dict(type='dive_mmdet.InversionHook')],
         model=dict(
             type='dive_mmdet.DIVEClassifier', _scope_='mmpretrain',
+            inverter=dict(type='dive_mmdet.ExhaustiveEnumeration'), objective=dict(num_pairs=4),
             data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3),
             backbone=dict(
                 type='dive_mmdet.ClassGenerator', num_classes=3, row_dim=16,
@@ -35,7 +35,7 @@ def job(tmp_path_factory):
                 schedule=dict(type='dive_mmdet.NoiseSchedule'),
                 denoiser=dict(type='dive_mmdet.DiT', sample_size=8, channels=1, patch_size=2, width=16, num_layers=1,
                               num_heads=2)),
-            head=dict(type='dive_mmdet.ClassHead'), hooks=[hook]),
+            head=dict(type='dive_mmdet.ClassHead')),
         test_dataloader=dict(
             batch_size=2, num_workers=1, collate_fn=dict(type='default_collate'),
             sampler=dict(type='DefaultSampler', shuffle=False),

@@ -26,8 +26,7 @@ INVERTER = dict(type='dive_mmdet.GradientInverter', loops=1, pairs_per_step=1, s
 def job(tiny_detector):
     """Twelve images, read from the four files that there are, and boxes near half of those that are found in them."""
     config = Config.fromfile(tiny_detector / 'config.py')
-    for hooks in (config.custom_hooks, config.model.hooks):
-        hooks[0].inverter = INVERTER
+    config.model.inverter = INVERTER
     config.dump(str(tiny_detector / 'gradient.py'))
     records = run_images(str(tiny_detector / 'gradient.py'), str(tiny_detector / 'weights.pth'),
                          tiny_detector / 'gradient', show=lambda line: None)
@@ -179,10 +178,9 @@ def test_what_cannot_be_resumed_is_refused_by_name(job, undisturbed, tmp_path):
     before = (work_dir / 'records/rank_0.jsonl').read_bytes()
     assert job.finish(work_dir) == [1]
     assert 'holds 12 finished images: go on with' in harness.said(work_dir).splitlines()[-1]
-    changed = {'model.hooks.0.objective.num_pairs': 2, 'custom_hooks.0.objective.num_pairs': 2}
-    assert job.finish(work_dir, **RESUME, **changed) == [1]
+    assert job.finish(work_dir, **RESUME, **{'model.objective.num_pairs': 2}) == [1]
     sentence = harness.said(work_dir).splitlines()[-1]
-    assert 'made with something else (model.hooks.0.objective.num_pairs: 1 -> 2; custom_hooks.0.' in sentence
+    assert 'made with something else (model.objective.num_pairs: 1 -> 2' in sentence
     assert sentence.endswith('give another --work-dir, or undo the change.')
     assert (work_dir / 'records/rank_0.jsonl').read_bytes() == before
     # What does not decide a result may change.
