@@ -65,7 +65,7 @@ def load_config(path: str, options: Mapping | None = None, ann_file: str | None 
     return config
 
 
-def require_known(config: Mapping, options: Mapping) -> None:
+def require_known(config: Config, options: Mapping) -> None:
     """Refuse options whose first key a config does not have, and that a Runner does not know.
 
     Raises:
@@ -76,7 +76,7 @@ def require_known(config: Mapping, options: Mapping) -> None:
         if first in config or first in OF_THE_RUNNER:
             continue
         leaf = option.rpartition('.')[2]
-        known = list(_keys(config, ''))
+        known = list(_keys(config.to_dict(), ''))
         meant = [key for key in known if key.rpartition('.')[2] == leaf] or get_close_matches(option, known, 1)
         hint = f'did you mean {meant[0]}?' if meant else 'look for its name in the config.'
         raise KeyError(f'The config has no {option}, so nothing would read it: {hint}')

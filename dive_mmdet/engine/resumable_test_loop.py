@@ -132,9 +132,12 @@ class ResumableTestLoop(TestLoop):
             raise StoreError(f'{log.folder} holds {len(log.index.finished)} images that were made with something else '
                              f'({what}): give another --work-dir, or undo the change.')
 
+    def _metrics(self) -> list:
+        return getattr(self.evaluator, 'metrics', [self.evaluator])
+
     def _require_annotations(self) -> None:
         """Refuse an evaluator that judges other images now, instead of after the last one."""
-        for metric in self.evaluator.metrics:
+        for metric in self._metrics():
             if hasattr(metric, 'require_images'):
                 metric.require_images(self.dataloader.dataset)
 
@@ -164,7 +167,7 @@ class ResumableTestLoop(TestLoop):
     @property
     def annotations(self) -> str | None:
         """The evaluator's annotation file, where it has one."""
-        paths = filter(None, (getattr(metric, 'ann_file', None) for metric in self.evaluator.metrics))
+        paths = filter(None, (getattr(metric, 'ann_file', None) for metric in self._metrics()))
         return next((str(Path(path).resolve()) for path in paths), None)
 
     def _judge(self) -> None:

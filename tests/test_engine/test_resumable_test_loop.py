@@ -8,14 +8,14 @@ import shutil
 import signal
 from collections import Counter
 
-import fault_harness as harness  # noqa: E402
+import fault_harness as harness
 import pytest
 from mmengine.config import Config
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from dive_mmdet.engine import run_images  # noqa: E402
-from dive_mmdet.engine.records.record_lines import encode  # noqa: E402
+from dive_mmdet.engine.records.record_lines import encode
+from dive_mmdet.engine.run import run_test
 
 RESUME = {'test_cfg.resume': True}
 IMAGES = 12
@@ -28,12 +28,11 @@ def job(tiny_detector):
     config = Config.fromfile(tiny_detector / 'config.py')
     config.model.inverter = INVERTER
     config.dump(str(tiny_detector / 'gradient.py'))
-    records = run_images(str(tiny_detector / 'gradient.py'), str(tiny_detector / 'weights.pth'),
-                         tiny_detector / 'gradient', show=lambda line: None)
+    records = run_test(config, tiny_detector / 'weights.pth', tiny_detector / 'gradient', print).records
     truth = json.loads((tiny_detector / 'truth.json').read_text())
     truth['images'] = [dict(item, id=item['id'] + 4 * turn) for turn in range(IMAGES // 4) for item in truth['images']]
     there = [(image['id'], label, [x0, y0, (x1 - x0) * (1 - image['id'] / 24), y1 - y0]) for image in truth['images']
-             for label, (x0, y0, x1, y1) in zip(*(records[image['id'] % 4][key][::2] for key in ('labels', 'bboxes')))]
+             for (x0, y0, x1, y1), _, label in records[image['id'] % 4].detections[::2]]
     truth['annotations'] = [dict(id=index, image_id=image, category_id=label, bbox=box, area=box[2] * box[3], iscrowd=0)
                             for index, (image, label, box) in enumerate(there, start=1)]
     (tiny_detector / 'twelve.json').write_text(json.dumps(truth))
