@@ -1,5 +1,6 @@
 """A setting stands in the model alone: every interface obeys it there, and refuses it anywhere else."""
 import pickle
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -239,6 +240,13 @@ def test_classification_refuses_the_old_form(classifier, tmp_path, interface, ol
 def test_a_misspelt_key_is_named(request, kind, key):
     config = overridden(request.getfixturevalue(kind)[0], {key: 9})
     assert key.rpartition('.')[2] in refusal(build, config)
+
+
+def test_the_docs_name_no_refused_key():
+    pages = [ROOT / 'README.md', *(ROOT / 'docs').glob('*.md'), *(ROOT / 'configs').rglob('*.md')]
+    assert len(pages) > 10
+    for page in pages:
+        assert not re.findall(r'custom_hooks\.\d|model\.hooks|inversion_hook|prior_hook', page.read_text()), page
 
 
 @pytest.mark.parametrize('old, new', [('loss_type', 'norm'), ('loss_space', 'space'),
