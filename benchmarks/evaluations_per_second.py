@@ -34,7 +34,7 @@ def evaluations_per_second(precision: str, compiled: bool, scenes: int, repeats:
     rates = []
     for _ in range(repeats + 1):
         tick = time.perf_counter()
-        model.likelihood.errors(latents, rows, model.batch_size)
+        model.likelihood.errors(latents, rows, model.search.batch_size)
         rates.append(scenes * len(model.likelihood) / (time.perf_counter() - tick))
     return sorted(rates[1:])[repeats // 2]
 

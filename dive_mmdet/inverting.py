@@ -3,6 +3,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 import torch
+from mmengine.hooks import Hook
 from torch import Tensor
 
 from dive_mmdet.hooks import InversionHook, LayoutPriorHook
@@ -13,7 +14,7 @@ from dive_mmdet.structures import Inversion
 
 MOVED = dict(hooks='`inverter`, `objective`, `batch_size`, `prior` and `prior_weight` of the model')
 MOVED_VARIABLES = dict(inversion_hook='`model.inverter`, `model.objective` and `model.batch_size`',
-                       prior_hook='`model.prior` and `model.prior_weight`')
+                       prior_hook='`model.prior` and `model.prior_weight`', objective='`model.objective`')
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,13 @@ class InvertsGenerator:
     @cfg.setter
     def cfg(self, config: Mapping) -> None:
         """Raises ValueError where the config sets a search elsewhere than in its model."""
-        refuse('The config', set(config or ()) & set(MOVED_VARIABLES), MOVED_VARIABLES)
+        config = config or {}
+        refuse('The config', set(config) & set(MOVED_VARIABLES), MOVED_VARIABLES)
+        for hook in config.get('custom_hooks') or ():
+            _require_no_settings(hook)
         self._cfg = config
+
+    _config = cfg  # as mmpretrain calls it
 
     def invert(self, batch_inputs: Tensor) -> Inversion:
         """Images (N, 3, H, W) in [-1, 1] -> what the search found.
@@ -93,3 +99,13 @@ class InvertsGenerator:
     def extract_feat(self, batch_inputs: Tensor) -> Tensor:
         """Latents of images, (N, 3, H, W) -> (N, c, h, w)."""
         return self.backbone.encode(batch_inputs)
+
+
+def _require_no_settings(config: Mapping | Hook) -> None:
+    """Let a hook refuse the settings that its config names, also where no hooks are built."""
+    if isinstance(config, Mapping):
+        settings = {key: value for key, value in config.items() if key not in ('type', 'priority')}
+        name = getattr(config['type'], '__name__', config['type']).rpartition('.')[2]
+        for hook in (InversionHook, LayoutPriorHook):
+            if hook.__name__ == name:
+                hook(**settings)

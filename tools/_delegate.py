@@ -29,4 +29,9 @@ def run_framework_tool(name: str) -> None:
     if 'RANK' in os.environ and not torch.cuda.is_available():
         torch.distributed.init_process_group('gloo')  # mmengine's launcher would ask for a GPU
     framework = settings.get('default_scope', 'mmdet')
-    runpy.run_path(str(Path(import_module(framework).__file__).parent / '.mim' / 'tools' / name), run_name='__main__')
+    tool = Path(import_module(framework).__file__).parent / '.mim' / 'tools' / name
+    try:
+        runpy.run_path(str(tool), run_name='__main__')
+    finally:
+        if torch.distributed.is_initialized():  # its threads may abort a process that ends with them running
+            torch.distributed.destroy_process_group()

@@ -13,7 +13,7 @@ from dive_mmdet.registry import MODELS
 LAYOUT = dict(
     type='dive_mmdet.LayoutGenerator', vocabulary=dict(num_classes=3, num_objects=2, grid=9), table=dict(dim=32),
     first_stage=dict(type='dive_mmdet.IdentityFirstStage'), schedule=dict(type='dive_mmdet.NoiseSchedule'),
-    condition=dict(type='dive_mmdet.TokenTransformer', row_dim=32, length=6, num_layers=2, num_heads=2, head_dim=8))
+    condition=dict(type='dive_mmdet.TokenTransformer', row_dim=32, length=6, num_layers=2))
 GENERATORS = dict(
     unet=dict(LAYOUT, denoiser=dict(
         type='dive_mmdet.SpatialTransformerUNet', sample_size=16, channels=3, base_channels=32, channel_mult=[1, 2],
