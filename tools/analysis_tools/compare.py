@@ -11,11 +11,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from dive_mmdet.datasets.annotation_file import AnnotationFile
 
-def evaluated(coco: COCO, folder: Path) -> COCOeval:
+
+def evaluated(coco: AnnotationFile, folder: Path) -> COCOeval:
     """Matches of every image, made once; classes follow the order of the annotation file's categories."""
     categories = [category['id'] for category in coco.dataset['categories']]
     detections = []
@@ -49,7 +50,7 @@ def main() -> None:
     args = parser.parse_args()
     rng = np.random.default_rng(args.seed)
     with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO(str(args.annotations))
+        coco = AnnotationFile(args.annotations)
         found = [evaluated(coco, folder) for folder in (args.a, args.b)]
         count = len(coco.dataset['images'])
         matches = [np.array(one.evalImgs, dtype=object).reshape(
