@@ -24,7 +24,7 @@ prior_hook = dict(type='dive_mmdet.LayoutPriorHook', prior={{_base_.layout_prior
 custom_hooks = [inversion_hook, prior_hook]
 model = dict(
     type='DIVEDetector', _scope_='dive_mmdet',
-    data_preprocessor=dict(type='mmdet.DetDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True),
+    data_preprocessor={{_base_.generator_preprocessor}},
     backbone={{_base_.generator}},
     bbox_head=dict(type='dive_mmdet.LayoutHead'),
     hooks=custom_hooks)  # interfaces that run no hooks read them here

@@ -5,7 +5,7 @@ _base_ = ['../_base_/default_runtime.py', '../_base_/datasets/digit_scenes.py',
 
 model = dict(
     type='GeneratorModel', _scope_='dive_mmdet',
-    data_preprocessor=dict(type='mmdet.DetDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True),
+    data_preprocessor={{_base_.generator_preprocessor}},
     backbone={{_base_.generator}},
     precision='bfloat16',  # faster where the CPU has AVX512-BF16; 'float32' where it has not
     listening=dict(num_pairs=4, low=400, high=1000, space='sample', shift=4 / 64))

@@ -12,4 +12,4 @@ generator = dict(
     timestep_exponent=0.5,
     class_dropout=0.1)
 generator_preprocessor = dict(
-    type='DetDataPreprocessor', mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], bgr_to_rgb=True)
+    type='dive_mmdet.GreyOrColourDetPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
