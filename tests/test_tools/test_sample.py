@@ -78,7 +78,7 @@ def test_nothing_cannot_be_drawn(tool, monkeypatch, capsys, option, number):
 
 
 def test_no_more_conditions_than_there_are(tool):
-    with DefaultScope.overwrite_default_scope('mmpretrain'), pytest.raises(ValueError, match='training data have 9: give'):
+    with DefaultScope.overwrite_default_scope('mmpretrain'), pytest.raises(ValueError, match='data have 9: give'):
         tool.conditions(OF_CLASSES, STRINGS, asked(count=10))
 
 
