@@ -69,30 +69,26 @@ class LayoutCocoDataset(CocoDataset):
 
     def prepare_data(self, idx: int) -> dict:
         """One image after the pipeline."""
+        info = self.get_data_info(idx)
+        path, annotated = info['img_path'], (info['height'], info['width'])
         try:
-            data = super().prepare_data(idx)
+            data = self.pipeline(info)
         except (AssertionError, OSError, cv2.error):
-            path = self.get_data_info(idx)['img_path']
             if cv2.imread(path) is not None:
                 raise
             raise ValueError(f'Image {path} cannot be read: replace the file, or remove the image from '
                              f'{self.ann_file}.') from None
-        self._check_size(idx, data)
+        self._check_size(path, annotated, tuple(info.get('ori_shape', annotated)))  # the loader's note in `info`
         return data
 
-    def _check_size(self, idx: int, data: dict) -> None:
-        samples = data.get('data_samples') if isinstance(data, dict) else None
-        sample = samples[0] if isinstance(samples, list) else samples
-        found = sample.get('ori_shape') if sample is not None else None
-        info = self.get_data_info(idx)
-        annotated = info['height'], info['width']
-        if found is None or tuple(found[:2]) == annotated:
+    def _check_size(self, path: str, annotated: tuple[int, int], found: tuple[int, int]) -> None:
+        if found == annotated:
             return
-        turned = tuple(found[1::-1]) == annotated
-        raise ValueError(f'Image {info["img_path"]} has {found[1]} x {found[0]} pixels, and {self.ann_file} says '
-                         f'{annotated[1]} x {annotated[0]}: '
-                         + ("load it with color_type='color_ignore_orientation' where its EXIF data turn it, else "
-                            if turned else '') + 'annotate the file as it is, or restore it.')
+        cure = 'annotate the file as it is, or restore it'
+        if found[::-1] == annotated:
+            cure = f"load it with color_type='color_ignore_orientation' if its EXIF data turn it, else {cure}"
+        raise ValueError(f'Image {path} has {found[1]} x {found[0]} pixels, and {self.ann_file} says {annotated[1]} x '
+                         f'{annotated[0]}: {cure}.')
 
     def _check_categories(self) -> None:
         classes = list(self.metainfo['classes'])

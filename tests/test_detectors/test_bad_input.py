@@ -143,7 +143,7 @@ def test_an_image_that_its_exif_data_turn_is_taken_as_it_was_annotated_or_refuse
     exif[ORIENTATION] = 6  # a quarter turn
     Image.fromarray(np.full((30, 40, 3), 90, np.uint8)).save(root / 'a.png', format='JPEG', exif=exif)
     sentence = refusal(dataset(root).__getitem__, 0)
-    assert 'has 30 x 40 pixels, ' in sentence and "load it with color_type='color_ignore_orientation'" in sentence
+    assert 'has 30 x 40 pixels, ' in sentence and "load it with color_type='color_ignore_orientation' if" in sentence
     pipeline = dataset(root).pipeline.transforms
     pipeline[0].color_type = 'color_ignore_orientation'
     as_annotated = dataset(root)

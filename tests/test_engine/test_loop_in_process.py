@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
 import store_overhead  # noqa: E402
 import torch
@@ -155,14 +157,17 @@ class FindsTheTruth(BaseModel):
     (dict(type='mmdet.CocoMetric', metric='bbox', ann_file='truth.json'), 'coco/bbox_mAP_50', 76 / 101),
     (dict(type='mmdet.CocoMetric', metric='bbox'), 'coco/bbox_mAP_50', 76 / 101)],
     ids=lambda value: value['type'] if isinstance(value, dict) else None)
-def test_an_unreadable_image_is_one_without_detections_to_every_evaluator(tiny_detector, tmp_path, evaluator, metric,
-                                                                          expected):
+@pytest.mark.parametrize('content, reason', [
+    (b'no image', 'cannot be read'), (cv2.imencode('.png', np.zeros((48, 24)))[1].tobytes(), 'has 24 x 48 pixels')],
+    ids=['unreadable', 'resized after labelling'])
+def test_an_image_not_as_annotated_is_one_without_detections_to_every_evaluator(
+        tiny_detector, tmp_path, evaluator, metric, expected, content, reason):
     """Three of four objects are found; COCO's precision is read at 101 recalls, VOC's at 11."""
     shutil.copytree(tiny_detector / 'images', tmp_path / 'images')
     truth = json.loads((tiny_detector / 'truth.json').read_text())
     truth['annotations'].append(dict(truth['annotations'][2], id=99, iscrowd=1))
     (tmp_path / 'truth.json').write_text(json.dumps(truth))
-    (tmp_path / 'images/2.png').write_bytes(b'no image')
+    (tmp_path / 'images/2.png').write_bytes(content)
     config = Config.fromfile(tiny_detector / 'config.py')
     dataset = config.test_dataloader.dataset
     dataset.data_root = str(tmp_path)
@@ -170,7 +175,7 @@ def test_an_unreadable_image_is_one_without_detections_to_every_evaluator(tiny_d
     if 'ann_file' in evaluator:
         evaluator = dict(evaluator, ann_file=str(tmp_path / 'truth.json'))
     metrics = {}
-    name = f'unreadable_{tmp_path.name}'
+    name = f'not_as_annotated_{tmp_path.name}'
     runner = Runner(FindsTheTruth(), str(tmp_path), experiment_name=name, default_scope='mmdet',
                     test_dataloader=config.test_dataloader, test_evaluator=evaluator,
                     test_cfg=dict(type='dive_mmdet.ResumableTestLoop'))
@@ -179,7 +184,7 @@ def test_an_unreadable_image_is_one_without_detections_to_every_evaluator(tiny_d
         runner.test()
     assert ended.value.code == 3 and metrics[metric] == pytest.approx(expected, abs=1e-3)
     log = ''.join(file.read_text() for file in tmp_path.rglob('*.log'))
-    assert f'image 2: Image {tmp_path}/images/2.png cannot be read' in log and '1 of 4 images failed' in log
+    assert f'image 2: Image {tmp_path}/images/2.png {reason}' in log and '1 of 4 images failed' in log
 
 
 def test_on_error_raise(tmp_path):
