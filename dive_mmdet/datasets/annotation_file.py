@@ -8,6 +8,7 @@ from mmdet.datasets.api_wrappers import COCO
 
 NEEDED = dict(images=('id', 'file_name', 'width', 'height'), categories=('id', 'name'),
               annotations=('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd'))
+DEFAULTS = ('area', 'iscrowd')
 REFERENCES = dict(image_id='images', category_id='categories')
 
 
@@ -80,10 +81,10 @@ def require_sound(content: dict, path: str | Path) -> None:
             if isinstance(wanted, (int, str)) and wanted in places:
                 continue
             twin = next((id_ for id_ in places if str(id_) == str(wanted)), None)
-            why = (f'has none of {len(places)} ({_listed(places)})' if twin is None else
-                   f'writes {twin!r} at {_place(content, part, places[twin])}')
-            raise ValueError(f'{_place(content, "annotations", index)} of {path} names {key} {wanted!r}, and the file '
-                             f'{why}: write the ids that its {part} have.')
+            ids = (f'the ids of its {len(places)} {part} are {_listed(places)}' if twin is None else
+                   f'{_place(content, part, places[twin])} has the id {twin!r}')
+            raise ValueError(f'{_place(content, "annotations", index)} of {path} has the {key} {wanted!r}, but {ids}: '
+                             'write both alike.')
 
 
 def _places_by_id(content: dict, part: str, path: str | Path) -> dict[int | str, int]:
@@ -92,8 +93,8 @@ def _places_by_id(content: dict, part: str, path: str | Path) -> dict[int | str,
     for index, item in enumerate(content[part]):
         missing = next((key for key in NEEDED[part] if key not in item), None)
         if missing:
-            raise ValueError(f'{_place(content, part, index)} of {path} has no {missing}: write COCO format, or let '
-                             "tools/misc/extract_subcoco.py --all add COCO's defaults for area and iscrowd.")
+            default = ", or let tools/misc/extract_subcoco.py --all add COCO's default" if missing in DEFAULTS else ''
+            raise ValueError(f'{_place(content, part, index)} of {path} has no {missing}: write COCO format{default}.')
         if type(item['id']) not in (int, str):
             raise ValueError(f'{_place(content, part, index)} of {path} has the id {item["id"]!r}: number {part}, or '
                              'give them names.')
@@ -115,5 +116,6 @@ def _place(content: dict, part: str, index: int) -> str:
 
 
 def _listed(ids) -> str:
-    """The first of many."""
-    return ', '.join(map(repr, list(ids)[:3])) + (', ...' if len(ids) > 3 else '')
+    """Ids, of many the first and the last."""
+    ids = list(map(repr, ids))
+    return f'[{", ".join(ids if len(ids) <= 4 else [*ids[:3], "...", ids[-1]])}]'

@@ -73,18 +73,17 @@ def no_width(content):
 BROKEN = {
     merged_without_renumbering: 'images[0] (4.png) and images[2] (other/4.png) of FILE have the same id 4: give each',
     categories_numbered_from_zero_in_annotations:
-        'annotations[0] (id 10) of FILE names category_id 0, and the file has none of 2 (1, 2): write the ids that its '
-        'categories have.',
+        'annotations[0] (id 10) of FILE has the category_id 0, but the ids of its 2 categories are [1, 2]: write both',
     image_ids_as_text_in_annotations:
-        "annotations[0] (id 10) of FILE names image_id '4', and the file writes 4 at images[0] (4.png): write the ids",
-    image_is_missing: 'annotations[1] (id 11) of FILE names image_id 5, and the file has none of 1 (4): write the ids',
+        "annotations[0] (id 10) of FILE has the image_id '4', but images[0] (4.png) has the id 4: write both alike.",
+    image_is_missing: 'annotations[1] (id 11) of FILE has the image_id 5, but the ids of its 1 images are [4]: write',
     annotations_with_one_id: 'annotations[0] (id 10) and annotations[2] (id 10) of FILE have the same id 10: give each',
     categories_with_one_id: 'categories[0] (disc) and categories[1] (triangle) of FILE have the same id 1: give each',
     numbers_and_text_mixed: "images[0] (4.png) and images[1] (5.png) of FILE have ids of two types, 4 and '5': write",
     fractions_as_ids: 'images[0] (4.png) of FILE has the id 4.5: number images, or give them names.',
     no_iscrowd: 'annotations[1] (id 11) of FILE has no iscrowd: write COCO format, or let tools/misc/extract_subcoco',
     no_area: 'annotations[1] (id 11) of FILE has no area: write COCO format',
-    no_width: 'images[1] (5.png) of FILE has no width: write COCO format',
+    no_width: 'images[1] (5.png) of FILE has no width: write COCO format.',
 }
 
 
