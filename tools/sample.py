@@ -18,18 +18,20 @@ from mmengine.runner import load_checkpoint
 from PIL import Image, ImageDraw
 
 from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, guard_loading
+from dive_mmdet.layout import LayoutTokenizer
 
 SCALE = 3  # of an image's pixel in the picture
 
 
-def parse_layout(text: str, size: int, classes: tuple[str, ...]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Boxes (k, 4) normalised and labels (k,) of a layout given as text.
+def parse_layout(text: str, size: int, classes: tuple[str, ...], tokenizer: LayoutTokenizer) -> torch.Tensor:
+    """Token ids (L,) of a layout given as text.
 
     Raises:
-        ValueError: the text cannot be read; the sentence says which object.
+        ValueError: the text cannot be read, or is no layout of the vocabulary; the sentence says which object.
     """
     boxes, labels = [], []
-    for item in filter(None, (part.strip() for part in text.split(';'))):
+    items = list(filter(None, (part.strip() for part in text.split(';'))))
+    for item in items:
         try:
             name, numbers = item.split(':')
             labels.append(classes.index(name.strip()))
@@ -40,7 +42,15 @@ def parse_layout(text: str, size: int, classes: tuple[str, ...]) -> tuple[torch.
             raise ValueError(f"Object '{item}' should read 'LABEL: X0 Y0 X1 Y1' with a label of "
                              f'{", ".join(classes)}.') from None
         boxes.append(box)
-    return torch.tensor(boxes).reshape(-1, 4), torch.tensor(labels, dtype=torch.long)
+    vocabulary = tokenizer.vocabulary
+    ids = tokenizer.encode(torch.tensor(boxes, dtype=torch.float64),
+                           vocabulary.categories(torch.tensor(labels, dtype=torch.long)))
+    rounded = tokenizer.decode(ids).boxes
+    for item, flat in zip(items, (rounded[:, 2:] <= rounded[:, :2]).any(dim=1).tolist()):
+        if flat:
+            raise ValueError(f"Object '{item}' has no extent once its corners are rounded to the grid, whose steps are "
+                             f'{size / (vocabulary.grid - 1):g} pixels: make it larger.')
+    return ids
 
 
 def parse_classes(text: str, classes: tuple[str, ...]) -> torch.Tensor:
@@ -111,16 +121,26 @@ def conditions(generator, config: Config, args: argparse.Namespace) -> tuple[tor
     if getattr(args, wrong) is not None:
         raise ValueError(f'This generator draws {"layouts" if layouts else "classes"}: give --{right}, not --{wrong}.')
     if layouts and args.layout is not None:
-        boxes, labels = parse_layout(args.layout, config.image_size, tuple(config.classes))
-        return generator.tokenizer.encode(boxes, labels).repeat(args.count, 1), tuple(config.classes)
+        ids = parse_layout(args.layout, config.image_size, tuple(config.classes), generator.tokenizer)
+        return ids.repeat(args.count, 1), tuple(config.classes)
     dataset = DATASETS.build(config.train_dataloader.dataset)
     names = tuple(dataset.metainfo['classes'])
+    if args.classes is not None:
+        return parse_classes(args.classes, names), names
+    if args.count > len(dataset):
+        raise ValueError(f'{args.count} conditions were asked for, and the training data have {len(dataset)}: give '
+                         '--count.')
     if layouts:
         from dive_mmdet.training.ground_truth import true_layouts
         return true_layouts([dataset[index]['data_samples'] for index in range(args.count)], generator.tokenizer), names
-    if args.classes is not None:
-        return parse_classes(args.classes, names), names
     return torch.tensor([[dataset.get_data_info(index)['gt_label']] for index in range(args.count)]), names
+
+
+def at_least_one(text: str) -> int:
+    """A whole number of a command line."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of 1 or more")
+    return int(text)
 
 
 def main() -> None:
@@ -129,8 +149,8 @@ def main() -> None:
     parser.add_argument('checkpoint')
     parser.add_argument('--layout', default=None)
     parser.add_argument('--classes', default=None)
-    parser.add_argument('--count', type=int, default=8)
-    parser.add_argument('--steps', type=int, default=50)
+    parser.add_argument('--count', type=at_least_one, default=8)
+    parser.add_argument('--steps', type=at_least_one, default=50)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--out', type=Path, default=Path('work_dirs/samples.png'))
     args = parser.parse_args()
@@ -144,8 +164,10 @@ def main() -> None:
             load_checkpoint(model, args.checkpoint, map_location='cpu')
             generator = model.backbone.eval()
             ids, names = conditions(generator, config, args)
-        except (UnreadableCheckpoint, ValueError) as error:
+        except (UnreadableCheckpoint, FileNotFoundError, ValueError) as error:
             sys.exit(str(error))
+    if args.steps > generator.schedule.num_steps:
+        sys.exit(f'{args.steps} steps were asked for, and the schedule has {generator.schedule.num_steps}: give fewer.')
     images = sample(generator, ids, args.steps, torch.Generator().manual_seed(args.seed))
     size = (SCALE * images.shape[3], SCALE * images.shape[2])
     panels = [layout_panel(row, generator.tokenizer, size, names) if generator.vocabulary.has_objects

@@ -22,7 +22,7 @@ layout_prior = dict(
     schedule=dict(type='dive_mmdet.NoiseSchedule', schedule='linear', beta_start=1e-4, beta_end=2e-2),
     prediction_type='epsilon', num_pairs=8)
 preprocessor = dict(
-    type='mmdet.DetDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
+    type='dive_mmdet.GreyOrColourDetPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
 
 # ---- what follows: reading and evaluating ----
 num_workers = 2  # processes that read images; 0 reads them in the training's own

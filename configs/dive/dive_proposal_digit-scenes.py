@@ -20,7 +20,7 @@ model = dict(
     batch_size=128,  # network evaluations at once; more leave a CPU's cache, a GPU likes more
     # ---- rarely changed: the model ----
     type='DIVEDetector', _scope_='dive_mmdet',
-    data_preprocessor=dict(type='mmdet.DetDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True),
+    data_preprocessor={{_base_.generator_preprocessor}},
     backbone={{_base_.generator}},
     prior={{_base_.layout_prior}},
     bbox_head=dict(type='dive_mmdet.LayoutHead'))

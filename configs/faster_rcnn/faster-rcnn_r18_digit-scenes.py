@@ -8,7 +8,8 @@ _base_ = ['../_base_/default_runtime.py', '../_base_/datasets/digit_scenes.py',
 input_size = 2 * _base_.image_size
 
 model = dict(
-    data_preprocessor=dict(type='DetDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True),
+    data_preprocessor=dict(
+        type='dive_mmdet.GreyOrColourDetPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True),
     # Digits are 28 to 60 pixels high here; a '1' may be 8 wide.
     rpn_head=dict(anchor_generator=dict(base_sizes=[28, 36, 46, 58], scales=[1.0], ratios=[1.0, 1.6, 3.5])),
     roi_head=dict(

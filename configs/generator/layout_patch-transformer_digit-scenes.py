@@ -5,7 +5,7 @@ _base_ = ['../_base_/default_runtime.py', '../_base_/datasets/digit_scenes.py',
 
 model = dict(
     type='GeneratorModel', _scope_='dive_mmdet',
-    data_preprocessor=dict(type='mmdet.DetDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True),
+    data_preprocessor={{_base_.generator_preprocessor}},
     backbone={{_base_.generator}},
     loss=dict(timestep_exponent=0.5, class_dropout=0.1),  # high noise, where the layout matters; unknown classes
     precision='bfloat16',  # faster where the CPU has AVX512-BF16; 'float32' where it has not

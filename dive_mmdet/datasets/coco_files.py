@@ -30,7 +30,8 @@ def coco(scenes: list[dict], classes: tuple[str, ...], first_category: int) -> d
                                     iscrowd=0, bbox=[x0, y0, x1 - x0, y1 - y0], area=(x1 - x0) * (y1 - y0)))
     images = [dict(id=index, file_name=scene['file_name'], width=scene['width'], height=scene['height'])
               for index, scene in enumerate(scenes)]
-    categories = [dict(id=index, name=name) for index, name in enumerate(classes, start=first_category)]
+    categories = [dict(id=index, name=name, supercategory=name)
+                  for index, name in enumerate(classes, start=first_category)]
     return dict(images=images, annotations=annotations, categories=categories)
 
 

@@ -5,16 +5,19 @@ from mmengine.fileio import exists
 
 from dive_mmdet.registry import DATASETS
 
+from .annotation_file import AnnotationFile
+
 # Annotation tools round, so a box may leave its image by this many pixels; resizing clips it.
 TOLERANCE = 1.0
 
 
 @DATASETS.register_module()
 class LayoutCocoDataset(CocoDataset):
-    """mmdet's `CocoDataset`, which refuses what it would otherwise drop or relabel without a word.
+    """mmdet's `CocoDataset`, which refuses what it would otherwise drop, move or relabel without a word.
 
-    mmdet leaves out boxes without area or outside the image, and numbers classes in the order of the file whatever
-    `classes` says. A generator would be trained on layouts that lack objects, or drawn under wrong names.
+    mmdet leaves out boxes without area or outside the image, numbers classes in the order of the file whatever
+    `classes` says, and scales boxes by the size of an image file whatever size was annotated. A generator would be
+    trained on layouts that lack objects, or drawn under wrong names.
 
     Args:
         num_classes: of the generator's vocabulary.
@@ -24,9 +27,11 @@ class LayoutCocoDataset(CocoDataset):
 
     Raises:
         FileNotFoundError: there is no annotation file.
-        ValueError: classes that match neither the vocabulary nor the file, an image that has more objects than slots,
-            a box outside its image or without area, no image left, or (when it is asked for) an unreadable image.
+        ValueError: a file that is not sound (see `AnnotationFile`), classes that match neither the vocabulary nor the
+            file, an image that has more objects than slots, a box outside its image or without area, no image left,
+            or (when it is asked for) an image that cannot be read or has another size than annotated.
     """
+    COCOAPI = AnnotationFile
 
     def __init__(self, *, num_classes: int, num_objects: int | None = None, max_images: int | None = None, **coco):
         self.num_classes, self.num_objects, self.max_images = num_classes, num_objects, max_images
@@ -52,8 +57,11 @@ class LayoutCocoDataset(CocoDataset):
         return super().parse_data_info(raw_data_info)
 
     def filter_data(self) -> list[dict]:
-        """Images that are kept."""
-        kept = super().filter_data()[:self.max_images]
+        """Images that are kept; those without objects are left out where it says so, whatever crowds they hold."""
+        kept = super().filter_data()
+        if not self.test_mode and (self.filter_cfg or {}).get('filter_empty_gt', False):
+            kept = [info for info in kept if not all(instance['ignore_flag'] for instance in info['instances'])]
+        kept = kept[:self.max_images]
         if not kept:
             raise ValueError(f'{self.ann_file} has no image with an object of the classes '
                              f'{", ".join(self.metainfo["classes"])}: give the annotation file that has them.')
@@ -61,14 +69,26 @@ class LayoutCocoDataset(CocoDataset):
 
     def prepare_data(self, idx: int) -> dict:
         """One image after the pipeline."""
+        info = self.get_data_info(idx)
+        path, annotated = info['img_path'], (info['height'], info['width'])
         try:
-            return super().prepare_data(idx)
+            data = self.pipeline(info)
         except (AssertionError, OSError, cv2.error):
-            path = self.get_data_info(idx)['img_path']
             if cv2.imread(path) is not None:
                 raise
             raise ValueError(f'Image {path} cannot be read: replace the file, or remove the image from '
                              f'{self.ann_file}.') from None
+        self._check_size(path, annotated, tuple(info.get('ori_shape', annotated)))  # the loader's note in `info`
+        return data
+
+    def _check_size(self, path: str, annotated: tuple[int, int], found: tuple[int, int]) -> None:
+        if found == annotated:
+            return
+        cure = 'annotate the file as it is, or restore it'
+        if found[::-1] == annotated:
+            cure = f"load it with color_type='color_ignore_orientation' if its EXIF data turn it, else {cure}"
+        raise ValueError(f'Image {path} has {found[1]} x {found[0]} pixels, and {self.ann_file} says {annotated[1]} x '
+                         f'{annotated[0]}: {cure}.')
 
     def _check_categories(self) -> None:
         classes = list(self.metainfo['classes'])
@@ -83,9 +103,6 @@ class LayoutCocoDataset(CocoDataset):
                    and not annotation.get('ignore', False) and not annotation.get('iscrowd', False)]
         where = f'image {image["file_name"]} in {self.ann_file}'
         for annotation in objects:
-            missing = {'bbox', 'area'} - annotation.keys()
-            if missing:
-                raise ValueError(f'Annotation {annotation["id"]} of {where} has no {missing.pop()}: write COCO format.')
             x, y, width, height = box = annotation['bbox']
             what = f'Box {box} of annotation {annotation["id"]}, {where},'
             # Negated, so that NaN is refused too; mmdet drops what is thinner than a pixel.

@@ -1,3 +1,4 @@
 from .dive_detector import DIVEDetector
+from .preprocessor import GreyOrColourDetPreprocessor
 
-__all__ = ['DIVEDetector']
+__all__ = ['DIVEDetector', 'GreyOrColourDetPreprocessor']

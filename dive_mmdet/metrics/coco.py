@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS as MMDET_METRICS
-from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torch.utils.data import Dataset
 
+from dive_mmdet.datasets.annotation_file import AnnotationFile
 from dive_mmdet.registry import METRICS
 
 ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'AR@100')
@@ -26,15 +26,14 @@ class TestedCocoMetric(CocoMetric):
     detected.
 
     Args:
-        ann_file: annotations in COCO format.
+        ann_file: annotations in COCO format, see `AnnotationFile`.
         options: as of `CocoMetric`.
     """
     __test__ = False  # no class of tests
 
     def __init__(self, ann_file: str, **options):
-        with contextlib.redirect_stdout(io.StringIO()):
-            super().__init__(ann_file=ann_file, **options)
-        self.ann_file = ann_file
+        super().__init__(**options)
+        self.ann_file, self._coco_api = ann_file, AnnotationFile(ann_file)
 
     def require_images(self, dataset: Dataset) -> None:
         """Refuse a data set of which an image is not in the annotation file, before one is tested.
@@ -110,16 +109,16 @@ class CocoBootstrap:
     """
 
     def __init__(self, ann_file: str, detections: Mapping[int | str, Iterable[tuple]], classes: Sequence[str]):
+        coco = AnnotationFile(ann_file)
+        missing = [image for image in coco.getImgIds() if image not in detections]
+        if missing:
+            raise ValueError(f'{len(missing)} images of {ann_file} were not tested, the first is {missing[0]}: finish '
+                             'the run, or give the annotations of its images.')
+        categories = coco.getCatIds(catNms=list(classes))
+        found = [dict(image_id=image, category_id=categories[label], score=score,
+                      bbox=[box[0], box[1], box[2] - box[0], box[3] - box[1]])
+                 for image in coco.getImgIds() for box, score, label in detections[image]]
         with contextlib.redirect_stdout(io.StringIO()):
-            coco = COCO(ann_file)
-            missing = [image for image in coco.getImgIds() if image not in detections]
-            if missing:
-                raise ValueError(f'{len(missing)} images of {ann_file} were not tested, the first is {missing[0]}: '
-                                 'finish the run, or give the annotations of its images.')
-            categories = coco.getCatIds(catNms=list(classes))
-            found = [dict(image_id=image, category_id=categories[label], score=score,
-                          bbox=[box[0], box[1], box[2] - box[0], box[3] - box[1]])
-                     for image in coco.getImgIds() for box, score, label in detections[image]]
             self.judge = COCOeval(coco, coco.loadRes(found), 'bbox')
             self.judge.evaluate()
         params = self.judge.params

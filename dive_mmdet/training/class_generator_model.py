@@ -9,6 +9,7 @@ from dive_mmdet.inversion.likelihood import Likelihood
 from dive_mmdet.registry import MODELS
 
 from .denoising_loss import DenoisingLoss
+from .seeds import seed_of
 
 
 @MMPRETRAIN_MODELS.register_module()
@@ -48,7 +49,7 @@ class ClassGeneratorModel(BaseModel):
         if mode == 'loss':
             with mixed_precision(latents.device, self.precision):
                 return dict(loss=self.loss(latents, ids))
-        energies = self.listening_energies(latents, ids, [sample.get('img_id', 0) for sample in data_samples])
+        energies = self.listening_energies(latents, ids, [seed_of(sample.get('img_id', 0)) for sample in data_samples])
         for sample, values in zip(data_samples, energies):
             sample.set_metainfo(dict(energies=values))
         return data_samples
@@ -59,7 +60,7 @@ class ClassGeneratorModel(BaseModel):
         candidates = dict(true=ids, empty=torch.full_like(ids, self.backbone.unknown))
         if vocabulary.num_classes > 1:
             steps = [int(torch.randint(1, vocabulary.num_classes, (), generator=torch.Generator().manual_seed(seed)))
-                     for seed in map(int, seeds)]
+                     for seed in seeds]
             candidates['class_swapped'] = (ids + torch.tensor(steps).to(ids)[:, None]) % vocabulary.num_classes
         energies = {name: self.likelihood.energy(latents, self.backbone.embed(classes)).tolist()
                     for name, classes in candidates.items()}

@@ -11,6 +11,7 @@ from dive_mmdet.registry import MODELS
 
 from .denoising_loss import DenoisingLoss
 from .ground_truth import true_layouts
+from .seeds import seed_of
 
 
 @MMDET_MODELS.register_module()
@@ -48,7 +49,7 @@ class GeneratorModel(BaseModel):
         if mode == 'loss':
             with mixed_precision(latents.device, self.precision):
                 return dict(loss=self.loss(latents, ids))
-        energies = self.listening_energies(latents, ids, [sample.get('img_id', 0) for sample in data_samples])
+        energies = self.listening_energies(latents, ids, [seed_of(sample.get('img_id', 0)) for sample in data_samples])
         for sample, values in zip(data_samples, energies):
             sample.set_metainfo(dict(energies=values))
         return data_samples
@@ -64,7 +65,7 @@ class GeneratorModel(BaseModel):
             candidates['shuffled'] = ids.roll(1, dims=0)
         tokenizer = self.backbone.tokenizer
         has_objects = tokenizer.vocabulary.is_present(ids).any(dim=1).tolist()
-        generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
         def corrupted(corrupt, *arguments) -> Tensor:
             return torch.stack([corrupt(row.cpu(), tokenizer, g, *arguments) if any_object else row.cpu()

@@ -57,6 +57,14 @@ def test_the_check_compares_the_true_class_with_another_and_the_null_class():
         assert min(abs(energies['class_swapped'] - other) for other in others) < 1e-5 * energies['true']
 
 
+def test_ids_of_images_may_be_text():
+    images, samples = batch()
+    samples[0].set_metainfo(dict(img_id='first of all'))
+    with torch.no_grad():
+        found = [model_of()(images, samples, mode='predict')[0].energies for _ in range(2)]
+    assert found[0] == found[1]
+
+
 def test_weights_are_named_as_in_the_classifier():
     assert all(name.startswith('backbone.') for name in model_of().state_dict())
 

@@ -64,6 +64,8 @@ def test_pycocotools_reads_what_was_composed(folder):
         assert np.array_equal(np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:]], axis=1), boxes)
         assert [annotation['category_id'] for annotation in annotations] == labels.tolist()
         assert [annotation['area'] for annotation in annotations] == (corners[:, 2] * corners[:, 3]).tolist()
+    # mmdet's coco_error_analysis.py asks for the classes that one is alike.
+    assert all(coco.getCatIds(supNms=[category['supercategory']]) == [number] for number, category in coco.cats.items())
     assert 0 not in coco.anns  # pycocotools takes annotation 0 for an unmatched one
 
 

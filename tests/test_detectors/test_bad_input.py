@@ -11,12 +11,14 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.structures import InstanceData
+from PIL import Image
 
 from dive_mmdet.engine import run_images
 from dive_mmdet.hooks import InversionHook
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
 from dive_mmdet.training.ground_truth import true_layouts
 
+ORIENTATION = 0x112  # of EXIF
 TEMPLATE = Path(__file__).resolve().parents[2] / 'configs/your_own_data'
 CLASSES = ('disc', 'triangle')
 GOOD = dict(id=1, image_id=1, category_id=1, bbox=[2, 2, 10, 8], area=80, iscrowd=0)
@@ -86,8 +88,9 @@ def test_a_box_outside_the_image(tmp_path, box):
 
 
 def test_an_annotation_that_lacks_a_part(tmp_path):
-    annotation = {key: value for key, value in GOOD.items() if key != 'area'}
-    assert refusal(dataset, write(tmp_path, annotation)).endswith('has no area: write COCO format.')
+    annotation = {key: value for key, value in GOOD.items() if key != 'bbox'}
+    assert f'annotations[0] (id 1) of {tmp_path}/train.json has no bbox: write COCO' in refusal(
+        dataset, write(tmp_path, annotation))
 
 
 def test_no_object_at_all(tmp_path):
@@ -122,6 +125,36 @@ def test_an_unreadable_image(tmp_path, content):
         (root / 'a.png').write_bytes(content)
     sentence = refusal(dataset(root).__getitem__, 0)
     assert sentence.startswith(f'Image {root / "a.png"} cannot be read: replace the file')
+
+
+@pytest.mark.parametrize('test_mode', [False, True])
+def test_an_image_file_of_another_size_than_annotated(tmp_path, test_mode):
+    """Files that were resized after labelling would put every box at half its place."""
+    root = write(tmp_path, GOOD)
+    cv2.imwrite(str(root / 'a.png'), np.full((60, 80, 3), 90, np.uint8))
+    found = dataset(root, test_mode=test_mode)
+    assert refusal(found.__getitem__, 0).startswith(
+        f'Image {root / "a.png"} has 80 x 60 pixels, and {root / "train.json"} says 40 x 30: annotate the file')
+    assert len(found[1]['data_samples'].gt_instances) == 1
+
+
+def test_an_image_that_its_exif_data_turn_is_taken_as_it_was_annotated_or_refused(tmp_path):
+    root, exif = write(tmp_path, GOOD), Image.Exif()
+    exif[ORIENTATION] = 6  # a quarter turn
+    Image.fromarray(np.full((30, 40, 3), 90, np.uint8)).save(root / 'a.png', format='JPEG', exif=exif)
+    sentence = refusal(dataset(root).__getitem__, 0)
+    assert 'has 30 x 40 pixels, ' in sentence and "load it with color_type='color_ignore_orientation' if" in sentence
+    pipeline = dataset(root).pipeline.transforms
+    pipeline[0].color_type = 'color_ignore_orientation'
+    as_annotated = dataset(root)
+    as_annotated.pipeline.transforms = pipeline
+    assert tuple(as_annotated[0]['data_samples'].ori_shape) == (30, 40)
+
+
+def test_an_image_with_a_crowd_alone_is_no_empty_layout_to_train_on(tmp_path):
+    root = write(tmp_path, dict(GOOD, iscrowd=1))
+    assert [item['data_samples'].img_id for item in dataset(root)] == [2]
+    assert [len(item['data_samples'].gt_instances) for item in dataset(root, test_mode=True)] == [0, 1]
 
 
 def test_what_is_wrong_with_a_readable_image_is_not_blamed_on_the_file(tmp_path):

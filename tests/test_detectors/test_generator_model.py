@@ -9,6 +9,7 @@ from mmengine.structures import InstanceData
 from dive_mmdet.checkpoints.loading import WeightsMismatch
 from dive_mmdet.inversion import Likelihood
 from dive_mmdet.training import GeneratorModel
+from dive_mmdet.training.seeds import seed_of
 
 SIZE = 16
 
@@ -208,6 +209,21 @@ def test_an_images_energies_do_not_depend_on_its_batch():
         assert set(alone) == {'true', 'empty', 'class_swapped', 'shifted'}
         for kind, energy in alone.items():
             assert energy == pytest.approx(together[index][kind], rel=1e-5), kind
+
+
+def test_ids_of_images_may_be_text():
+    """The same in every process (the digest by sha256sum), another for another image; numbers stay their own seeds."""
+    assert [seed_of(number) for number in (0, 11, '11', -3)] == [0, 11, 11, -3]
+    assert seed_of('left') == int('360f84035942243c6a36537ae2f8673485e6c04455a0a85a0db19690f2541480'[:14], 16)
+    model, (images, samples) = model_of(), batch()
+    for sample, name in zip(samples, ('left', 'middle', 'right')):
+        sample.set_metainfo(dict(img_id=name))
+    found = model(images, samples, mode='predict')
+    energies = [sample.energies for sample in found]
+    assert energies == [sample.energies for sample in model(images, samples, mode='predict')]
+    samples[1].set_metainfo(dict(img_id='elsewhere'))
+    again = model(images, samples, mode='predict')
+    assert again[1].energies != energies[1] and again[2].energies == energies[2]
 
 
 def test_the_check_has_its_own_shift_and_leaves_its_config_alone():

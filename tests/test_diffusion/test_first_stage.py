@@ -131,6 +131,15 @@ def test_a_single_file_without_codebook_is_a_kl_autoencoder(tmp_path, published,
         torch.testing.assert_close(stage.encode(recorded['images']), 2 * recorded['latents'], rtol=0, atol=1e-4)
 
 
+def test_a_first_level_wider_than_the_base_is_named_as_the_cause(tmp_path, published):
+    """The original's encoder begins with the base width whatever the first multiplier is."""
+    weights = dict(published)
+    weights['encoder.conv_in.weight'] = weights['encoder.conv_in.weight'][:16].clone()
+    torch.save(weights, tmp_path / 'wide.pt')
+    with pytest.raises(ValueError, match='of base width 16 whose first level has 32 channels, and diffusers, .* of 1:'):
+        VQFirstStage(pretrained=str(tmp_path / 'wide.pt'))
+
+
 def test_files_of_another_kind_are_refused(tmp_path, published):
     torch.save(dict(published), tmp_path / 'vq.pt')
     with pytest.raises(ValueError, match='holds no KL autoencoder under the names of latent diffusion'):

@@ -1,13 +1,21 @@
 """The loop under a Runner in this process, with a model that waits instead of computing."""
+import json
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
 import store_overhead  # noqa: E402
+import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
 from mmengine.registry import VISBACKENDS
 from mmengine.runner import Runner
+from mmengine.structures import InstanceData
 from mmengine.visualization import BaseVisBackend
 
 IMAGES = 6
@@ -121,6 +129,62 @@ def test_failures_are_recorded_listed_and_tried_again(tmp_path):
     assert Memory.scalars[-1] == (6, dict(images=IMAGES))  # evaluated all the same
     metrics, model = run(tmp_path, resume=True)
     assert metrics == dict(images=IMAGES) and model.calls == [3]
+
+
+class Keeps(Hook):
+    """Fills a dictionary with the metrics."""
+
+    def __init__(self, metrics):
+        self.metrics = metrics
+
+    def after_test_epoch(self, runner, metrics=None):
+        self.metrics.update(metrics)
+
+
+class FindsTheTruth(BaseModel):
+    """A detector that is right about every image it is shown."""
+
+    def forward(self, inputs, data_samples, mode):
+        for sample in data_samples:
+            truth = sample.gt_instances
+            sample.pred_instances = InstanceData(bboxes=truth.bboxes.tensor, labels=truth.labels,
+                                                 scores=torch.ones(len(truth)))
+        return data_samples
+
+
+@pytest.mark.parametrize('evaluator, metric, expected', [
+    (dict(type='mmdet.VOCMetric'), 'pascal_voc/mAP', 8 / 11),
+    (dict(type='mmdet.CocoMetric', metric='bbox', ann_file='truth.json'), 'coco/bbox_mAP_50', 76 / 101),
+    (dict(type='mmdet.CocoMetric', metric='bbox'), 'coco/bbox_mAP_50', 76 / 101)],
+    ids=lambda value: value['type'] if isinstance(value, dict) else None)
+@pytest.mark.parametrize('content, reason', [
+    (b'no image', 'cannot be read'), (cv2.imencode('.png', np.zeros((48, 24)))[1].tobytes(), 'has 24 x 48 pixels')],
+    ids=['unreadable', 'resized after labelling'])
+def test_an_image_not_as_annotated_is_one_without_detections_to_every_evaluator(
+        tiny_detector, tmp_path, evaluator, metric, expected, content, reason):
+    """Three of four objects are found; COCO's precision is read at 101 recalls, VOC's at 11."""
+    shutil.copytree(tiny_detector / 'images', tmp_path / 'images')
+    truth = json.loads((tiny_detector / 'truth.json').read_text())
+    truth['annotations'].append(dict(truth['annotations'][2], id=99, iscrowd=1))
+    (tmp_path / 'truth.json').write_text(json.dumps(truth))
+    (tmp_path / 'images/2.png').write_bytes(content)
+    config = Config.fromfile(tiny_detector / 'config.py')
+    dataset = config.test_dataloader.dataset
+    dataset.data_root = str(tmp_path)
+    dataset.pipeline[-1].meta_keys = (*dataset.pipeline[-1].meta_keys, 'instances')
+    if 'ann_file' in evaluator:
+        evaluator = dict(evaluator, ann_file=str(tmp_path / 'truth.json'))
+    metrics = {}
+    name = f'not_as_annotated_{tmp_path.name}'
+    runner = Runner(FindsTheTruth(), str(tmp_path), experiment_name=name, default_scope='mmdet',
+                    test_dataloader=config.test_dataloader, test_evaluator=evaluator,
+                    test_cfg=dict(type='dive_mmdet.ResumableTestLoop'))
+    runner.register_hook(Keeps(metrics))
+    with pytest.raises(SystemExit) as ended:
+        runner.test()
+    assert ended.value.code == 3 and metrics[metric] == pytest.approx(expected, abs=1e-3)
+    log = ''.join(file.read_text() for file in tmp_path.rglob('*.log'))
+    assert f'image 2: Image {tmp_path}/images/2.png {reason}' in log and '1 of 4 images failed' in log
 
 
 def test_on_error_raise(tmp_path):

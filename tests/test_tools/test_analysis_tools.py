@@ -153,10 +153,27 @@ def test_calibration_reads_the_label_at_an_objects_place():
     from dive_mmdet.heads.layout_head import FoundObjects
     boxes = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.0, 0.0, 0.5, 0.4], [0.5, 0.5, 1.0, 1.0], [0.6, 0.0, 0.9, 0.3]])
     found = FoundObjects(boxes, torch.zeros(4, dtype=torch.long), torch.tensor([0.1, 0.2, 0.3, 0.4]), torch.zeros(4, 2))
-    annotations = [dict(bbox=[0, 0, 32, 32], category_id=7), dict(bbox=[32, 32, 32, 32], category_id=9),
-                   dict(bbox=[0, 40, 10, 10], category_id=5)]
+    annotations = [dict(bbox=[0, 0, 32, 32], category_id=7, iscrowd=0),
+                   dict(bbox=[32, 32, 32, 32], category_id=9, iscrowd=0),
+                   dict(bbox=[0, 40, 10, 10], category_id=5, iscrowd=0)]
     assert places(found, torch.tensor([64.0] * 4), annotations, {5: 0, 7: 1}, 0.5) == [-1, 1, -1, -1]
     assert places(found, torch.tensor([64.0] * 4), annotations, {7: 1, 9: 0}, 0.5) == [-1, 1, 0, -1]
+
+    # A crowd is no object: it excuses what lies in it, however many, and what has a place of its own keeps it.
+    whole = dict(bbox=[0, 0, 64, 64], category_id=9, iscrowd=1)
+    assert places(found, torch.tensor([64.0] * 4), [annotations[0], whole], {7: 1, 9: 0}, 0.5) == [None, 1, None, None]
+    right = dict(bbox=[40, 0, 24, 64], category_id=9, iscrowd=1)
+    assert places(found, torch.tensor([64.0] * 4), [right], {9: 0}, 0.5) == [-1, -1, None, None]
+    assert places(found, torch.tensor([64.0] * 4), [right], {7: 0}, 0.5) == [-1] * 4
+
+
+def test_random_boxes_leave_crowds_out(judged):
+    import random_boxes
+    content = json.loads(judged[0].read_text())
+    content['annotations'][4]['iscrowd'] = 1
+    judged[0].write_text(json.dumps(content))
+    records = random_boxes.random_records(COCO(str(judged[0])), [5, 6], 0)
+    assert sorted(len(record['bboxes']) for record in records) == [2, 3, 3, 3, 3, 3]
 
 
 def test_random_boxes_are_all_boxes_and_never_an_images_own(judged):

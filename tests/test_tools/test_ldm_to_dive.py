@@ -100,6 +100,8 @@ def test_sizes_follow_from_the_yaml(values):
     ('unet_config.params.use_spatial_transformer', False, 'use_spatial_transformer: False'),
     ('first_stage_config.params.ddconfig.attn_resolutions', [16], r'attn_resolutions: \[16\]'),
     ('cond_stage_config.params.max_seq_len', 13, '13 tokens is neither whole objects'),
+    ('unet_config.params.channel_mult', [2, 4], r'channel_mult: \[2, 4\], and diffusers, .* multiplier of 1'),
+    ('first_stage_config.params.ddconfig.ch_mult', [2, 2], r'ch_mult: \[2, 2\], and diffusers, .* multiplier of 1'),
     ('parameterization', 'v', 'parameterization: v; known are eps, x0'),
     ('unet_config.params.context_dim', None, "no 'context_dim'"),
 ])

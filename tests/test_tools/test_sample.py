@@ -1,4 +1,5 @@
 """What is asked of `tools/sample.py`, and what it draws above the images."""
+import sys
 from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +9,8 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+
+from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,6 +48,46 @@ def test_classes_are_given_by_name_or_taken_from_training_data(tool):
 def test_what_cannot_be_drawn_is_said_in_a_sentence(tool, generator, changes, sentence):
     with DefaultScope.overwrite_default_scope('mmpretrain'), pytest.raises(ValueError, match=sentence):
         tool.conditions(generator, STRINGS, asked(**changes))
+
+
+TOKENIZER = LayoutTokenizer(LayoutVocabulary(num_classes=2, num_objects=3, grid=17))  # steps of 4 of 64 pixels
+
+
+def test_a_layout_is_read_in_pixels(tool):
+    layout = TOKENIZER.decode(tool.parse_layout('b: 8 8 28 32; a: 36 30 50 56;', 64, ('a', 'b'), TOKENIZER))
+    assert (layout.boxes * 64).tolist() == [[8, 8, 28, 32], [36, 32, 48, 56]] and layout.labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize('text, sentence', [
+    ('a: 8 8 28 32; b: 9 8 9.8 32', "Object 'b: 9 8 9.8 32' has no extent once its corners .* steps are 4 pixels"),
+    ('a: 8 8 28', "Object 'a: 8 8 28' should read 'LABEL: X0 Y0 X1 Y1' with a label of a, b"),
+    ('a: 8 8 28 80', r'Box \[0.125, 0.125, 0.4375, 1.25\] lies outside the image'),
+    ('a: 0 0 9 9;' * 4, '4 objects do not fit 3 slots')])
+def test_a_layout_that_cannot_be_drawn_is_said(tool, text, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        tool.parse_layout(text, 64, ('a', 'b'), TOKENIZER)
+
+
+@pytest.mark.parametrize('option', ['--count', '--steps'])
+@pytest.mark.parametrize('number', ['0', '-3', '2.5', 'many'])
+def test_nothing_cannot_be_drawn(tool, monkeypatch, capsys, option, number):
+    monkeypatch.setattr(sys, 'argv', ['sample.py', 'config.py', 'weights.pth', f'{option}={number}'])
+    with pytest.raises(SystemExit):
+        tool.main()
+    assert f"argument {option}: '{number}' is no whole number of 1 or more" in capsys.readouterr().err
+
+
+def test_no_more_conditions_than_there_are(tool):
+    with DefaultScope.overwrite_default_scope('mmpretrain'), pytest.raises(ValueError, match='data have 9: give'):
+        tool.conditions(OF_CLASSES, STRINGS, asked(count=10))
+
+
+def test_no_more_steps_than_the_schedule_has(tool, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', [
+        'sample.py', str(ROOT / 'configs/class_generator/dit_mnist-5k.py'), str(ROOT / 'weights/dive_mnist_5k.pth'),
+        '--classes', '3', '--steps', '1001'])
+    with pytest.raises(SystemExit, match='1001 steps were asked for, and the schedule has 1000: give fewer.'):
+        tool.main()
 
 
 def test_the_picture_shows_the_images_below_their_names(tool):

@@ -8,18 +8,19 @@ to have seen anything. Boxes are scaled to the image that they are put on. Print
 import argparse
 import contextlib
 import io
+import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
 from mmengine.config import Config
-from pycocotools.coco import COCO
 
+from dive_mmdet.datasets.annotation_file import AnnotationFile
 from dive_mmdet.metrics.coco import coco_scores
 
 
-def random_detections(coco: COCO, categories: list[int], seed: int) -> dict[int | str, list[tuple]]:
-    """Detections, by image, of a detector that gives each image another one's annotations."""
+def random_detections(coco: AnnotationFile, categories: list[int], seed: int) -> dict[int | str, list[tuple]]:
+    """Detections, by image, of a detector that gives each image another one's annotations, crowds left out."""
     rng = np.random.default_rng(seed)
     images = coco.loadImgs(coco.getImgIds())
     shift = int(rng.integers(1, len(images))) if len(images) > 1 else 0
@@ -28,7 +29,8 @@ def random_detections(coco: COCO, categories: list[int], seed: int) -> dict[int 
     for place, index in enumerate(order):
         image, other = images[index], images[order[(place + shift) % len(order)]]
         scale = np.array([image['width'] / other['width'], image['height'] / other['height']] * 2)
-        annotations = [ann for ann in coco.imgToAnns[other['id']] if ann['category_id'] in categories]
+        annotations = [ann for ann in coco.imgToAnns[other['id']]
+                       if ann['category_id'] in categories and not ann['iscrowd']]
         boxes = [(np.array([x, y, x + w, y + h]) * scale).tolist() for x, y, w, h in
                  (ann['bbox'] for ann in annotations)]
         found[image['id']] = list(zip(boxes, rng.random(len(boxes)).tolist(),
@@ -46,9 +48,12 @@ def main() -> None:
     config = Config.fromfile(args.config)
     dataset = config.test_dataloader.dataset
     ann_file = str(Path(dataset.data_root) / (args.ann_file or dataset.ann_file))
+    try:
+        coco = AnnotationFile(ann_file)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(str(error))
+    categories = coco.getCatIds(catNms=list(config.classes))
     with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO(ann_file)
-        categories = coco.getCatIds(catNms=list(config.classes))
         rows = [coco_scores(random_detections(coco, categories, seed), ann_file, config.classes)
                 for seed in range(args.seeds)]
     for name in ('bbox_mAP', 'bbox_mAP_50', 'bbox_mAP_75', 'AR'):

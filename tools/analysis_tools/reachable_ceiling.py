@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from pycocotools import mask
-from pycocotools.coco import COCO
 
+from dive_mmdet.datasets.annotation_file import AnnotationFile
 from dive_mmdet.datasets.square_crop import square_box
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
 from dive_mmdet.metrics.coco import coco_scores
@@ -62,14 +62,15 @@ def main() -> None:
     parser.add_argument('--num-objects', type=int, default=30)
     parser.add_argument('--crop', choices=PLACES, default='none')
     args = parser.parse_args()
-    if not args.annotations.is_file():
-        sys.exit(f'{args.annotations} is missing.')
-    coco = COCO(str(args.annotations))
+    try:
+        coco = AnnotationFile(args.annotations)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(str(error))
     tokenizer = LayoutTokenizer(LayoutVocabulary(1, args.num_objects, grid=args.grid))
     categories = sorted(coco.cats)
     found, ious, areas = {}, [], []
     for image_id in sorted(coco.imgs):
-        objects = [item for item in coco.imgToAnns[image_id] if not item.get('iscrowd')]
+        objects = [item for item in coco.imgToAnns[image_id] if not item['iscrowd']]
         boxes, iou = reachable(objects, coco.imgs[image_id], PLACES[args.crop], tokenizer)
         held = iou > 0
         labels = [categories.index(item['category_id']) for item in objects]

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import torch
-from pycocotools.coco import COCO
+from mmdet.structures.bbox import bbox_overlaps
 
 from dive_mmdet.checkpoints.publishing import write_whole
+from dive_mmdet.datasets.annotation_file import AnnotationFile
 from dive_mmdet.engine.configured import add_arguments, config_of
 from dive_mmdet.engine.records.record import Image, Record
 from dive_mmdet.engine.run import run_test
@@ -21,26 +22,33 @@ from dive_mmdet.structures import Inversion
 
 
 def places(found: FoundObjects, size: torch.Tensor, annotations: list[dict], labels: dict[int, int],
-           iou: float) -> list[int]:
-    """Label of the annotation at the place of each object, -1 where there is none.
+           iou: float) -> list[int | None]:
+    """Label of the annotation at the place of each object, -1 where there is none, None where there is a crowd alone.
 
-    An annotation belongs to the object of most evidence that overlaps it by `iou`; size is width and height twice, and
-    labels are those of the categories that count.
+    An annotation belongs to the object of most evidence that overlaps it by `iou`; a crowd, as in COCO's evaluation,
+    excuses all objects of which that part lies in it. Size is width and height twice, and labels are those of the
+    categories that count.
     """
-    places = [-1] * len(found.boxes)
-    free = [which for which, annotation in enumerate(annotations) if annotation['category_id'] in labels]
+    counted = [annotation for annotation in annotations if annotation['category_id'] in labels]
+    boxes = torch.tensor([annotation['bbox'] for annotation in counted], dtype=size.dtype).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    is_crowd = torch.tensor([bool(annotation['iscrowd']) for annotation in counted], dtype=torch.bool)
+    in_crowd = (bbox_overlaps(found.boxes * size, boxes[is_crowd], mode='iof') >= iou).any(dim=1)
+    places = [None if excused else -1 for excused in in_crowd.tolist()]
+    free = (~is_crowd).nonzero()[:, 0].tolist()
     for index in found.evidence.argsort(descending=True).tolist():
         for which in free:
-            x, y, w, h = annotations[which]['bbox']
-            if box_iou(found.boxes[index] * size, torch.tensor([x, y, x + w, y + h], dtype=size.dtype)) >= iou:
-                places[index] = labels[annotations[which]['category_id']]
+            if box_iou(found.boxes[index] * size, boxes[which]) >= iou:
+                places[index] = labels[counted[which]['category_id']]
                 free.remove(which)
                 break
     return places
 
 
-def collect(model, records: dict[Image, Record], coco: COCO, classes: tuple[str, ...], iou: float):
+def collect(model, records: dict[Image, Record], coco: AnnotationFile, classes: tuple[str, ...], iou: float):
     """Features (n, F), class features (n, M, 2) and labels of the annotations at the objects' places (n,), -1 for none.
+
+    Objects that a crowd excuses are left out.
     """
     labels = {category['id']: classes.index(category['name']) for category in coco.dataset['categories']
               if category['name'] in classes}
@@ -49,9 +57,11 @@ def collect(model, records: dict[Image, Record], coco: COCO, classes: tuple[str,
         image = coco.imgs[image_id]
         found = model.bbox_head.objects(Inversion.from_plain(record.inversion), 0, model.backbone.vocabulary)
         size = torch.tensor([image['width'], image['height']] * 2, dtype=found.boxes.dtype)
-        truth += places(found, size, coco.imgToAnns[image_id], labels, iou)
-        features.append(model.bbox_head.features(found))
-        class_features.append(model.bbox_head.class_features(found))
+        there = places(found, size, coco.imgToAnns[image_id], labels, iou)
+        counted = [index for index, place in enumerate(there) if place is not None]
+        truth += [there[index] for index in counted]
+        features.append(model.bbox_head.features(found)[counted])
+        class_features.append(model.bbox_head.class_features(found)[counted])
     return torch.cat(features), torch.cat(class_features), torch.tensor(truth)
 
 
@@ -65,7 +75,7 @@ def main() -> None:
         sys.exit('Scores are fitted on training images: give --ann-file and --img-prefix.')
     config = config_of(args)
     run = run_test(config, args.checkpoint, args.work_dir, show=lambda line: print(line, flush=True))
-    model, coco = run.model.cpu(), COCO(config.test_evaluator.ann_file)
+    model, coco = run.model.cpu(), AnnotationFile(config.test_evaluator.ann_file)
     features, class_features, truth = collect(model, run.records, coco, config.classes, args.iou)
     there, vocabulary = truth >= 0, model.backbone.vocabulary
     best = vocabulary.class_labels[class_features[there].sum(dim=2).argmax(dim=1)]

@@ -20,7 +20,7 @@ generator = dict(
         context_dim=512, num_heads=1),  # one head, whatever the public YAML says
     prediction_type='epsilon')
 generator_preprocessor = dict(
-    type='mmdet.DetDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
+    type='dive_mmdet.GreyOrColourDetPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
 layout_prior = dict(
     type='dive_mmdet.LayoutPrior', length=92, row_dim=512, width=512, num_layers=6, num_heads=8,
     schedule=dict(type='dive_mmdet.NoiseSchedule', schedule='linear', beta_start=1e-4, beta_end=2e-2),

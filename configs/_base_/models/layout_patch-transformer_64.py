@@ -10,4 +10,4 @@ generator = dict(
                   num_layers=6, num_heads=4, context_dim=128),
     prediction_type='sample')
 generator_preprocessor = dict(
-    type='DetDataPreprocessor', mean=[127.5, 127.5, 127.5], std=[127.5, 127.5, 127.5], bgr_to_rgb=True)
+    type='dive_mmdet.GreyOrColourDetPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)

@@ -26,6 +26,11 @@ def read_autoencoder(path: Path, quantised: bool) -> tuple[dict, dict[str, Tenso
     if 'encoder.down.0.block.0.conv1.weight' not in source or (CODEBOOK in source) != quantised:
         raise UnreadableCheckpoint(f"{path} holds no {'quantising' if quantised else 'KL'} autoencoder under the names "
                                    "of latent diffusion: where it has diffusers' names, give its directory.")
+    base, first = (len(source[f'encoder.{name}.weight']) for name in ('conv_in', 'down.0.block.0.conv1'))
+    if base != first:
+        raise UnreadableCheckpoint(f'{path} holds an autoencoder of base width {base} whose first level has {first} '
+                                   'channels, and diffusers, which computes it here, can only begin with a multiplier '
+                                   'of 1: this network is not supported.')
     blocks = [key for key in source if key.startswith('encoder.down.') and key.endswith('.conv1.weight')]
     levels = 1 + max(int(key.split('.')[2]) for key in blocks)
     arguments = dict(

@@ -50,9 +50,10 @@ def _unet(params: Mapping[str, Any], num_heads: int | Sequence[int]) -> dict[str
     _require(params, 'use_spatial_transformer', True)
     channels = _get(params, 'in_channels')
     _require(params, 'out_channels', channels)
-    factors = [2 ** level for level in range(len(_get(params, 'channel_mult')))]
+    multipliers = _multipliers(params, 'channel_mult')
+    factors = [2 ** level for level in range(len(multipliers))]
     return dict(type='dive_mmdet.SpatialTransformerUNet', sample_size=_get(params, 'image_size'), channels=channels,
-                base_channels=_get(params, 'model_channels'), channel_mult=list(_get(params, 'channel_mult')),
+                base_channels=_get(params, 'model_channels'), channel_mult=multipliers,
                 num_res_blocks=_get(params, 'num_res_blocks'),
                 # The original compares them with each level's factor, so others mean nothing.
                 attention_downsampling=sorted(set(_get(params, 'attention_resolutions')) & set(factors)),
@@ -65,13 +66,22 @@ def _autoencoder(params: Mapping[str, Any]) -> dict[str, Any]:
     details = _get(params, 'ddconfig')
     _require(details, 'attn_resolutions', [])
     _require(details, 'double_z', False)
-    widths = [_get(details, 'ch') * factor for factor in _get(details, 'ch_mult')]
+    widths = [_get(details, 'ch') * factor for factor in _multipliers(details, 'ch_mult')]
     return dict(in_channels=_get(details, 'in_channels'), out_channels=_get(details, 'out_ch'),
                 down_block_types=['DownEncoderBlock2D'] * len(widths),
                 up_block_types=['UpDecoderBlock2D'] * len(widths),
                 block_out_channels=widths, layers_per_block=_get(details, 'num_res_blocks'),
                 latent_channels=_get(details, 'z_channels'), vq_embed_dim=_get(params, 'embed_dim'),
                 num_vq_embeddings=_get(params, 'n_embed'))
+
+
+def _multipliers(params: Mapping[str, Any], key: str) -> list[int]:
+    """Widths of the levels; the originals begin with the base width even where the first level has another."""
+    found = list(_get(params, key))
+    if found[:1] != [1]:
+        raise UnsupportedModel(f'The YAML says {key}: {found}, and diffusers, which computes the network here, can '
+                               'only begin with a multiplier of 1: this network is not supported.')
+    return found
 
 
 def _get(values: Mapping[str, Any], path: str) -> Any:

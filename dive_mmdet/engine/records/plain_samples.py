@@ -31,20 +31,28 @@ def is_finite(found: dict) -> bool:
 
 def nothing_found(item: GuardedItem, num_classes: int) -> BaseDataElement:
     """The sample of an image that failed: without detections; of a classifier, with no score for any class."""
-    if item.data is not None:
-        sample = item.sample.clone()
-    elif 'gt_label' in item.info:
-        from mmpretrain.structures import DataSample
-        sample = DataSample(metainfo=dict(img_path=item.info.get('img_path'))).set_gt_label(item.info['gt_label'])
-    else:
-        from mmdet.structures import DetDataSample
-        metas = dict(img_id=item.image, img_path=item.info.get('img_path'),
-                     ori_shape=(item.info.get('height', 0), item.info.get('width', 0)))
-        sample = DetDataSample(metainfo=metas)
+    sample = _unread(item) if item.data is None else item.sample.clone()
     if 'gt_label' in sample:
         return sample.set_pred_score(torch.zeros(num_classes))
     sample.pred_instances = InstanceData(bboxes=torch.zeros(0, 4), scores=torch.zeros(0),
                                          labels=torch.zeros(0, dtype=torch.long))
+    return sample
+
+
+def _unread(item: GuardedItem) -> BaseDataElement:
+    """All that is known of an image that no pipeline packed; evaluators compare with its truth, in original pixels."""
+    known = dict(item.info, img_id=item.image, ori_shape=(item.info.get('height', 0), item.info.get('width', 0)))
+    if 'gt_label' in known:
+        from mmpretrain.structures import DataSample
+        label = known.pop('gt_label')
+        return DataSample(metainfo=known).set_gt_label(label)
+    from mmdet.structures import DetDataSample
+    sample = DetDataSample(metainfo=known)
+    for name, flag in dict(gt_instances=0, ignored_instances=1).items():
+        chosen = [instance for instance in known.get('instances', ()) if instance['ignore_flag'] == flag]
+        boxes = torch.tensor([instance['bbox'] for instance in chosen], dtype=torch.float32).reshape(-1, 4)
+        labels = torch.tensor([instance['bbox_label'] for instance in chosen], dtype=torch.long)
+        setattr(sample, name, InstanceData(bboxes=boxes, labels=labels))
     return sample
 
 
