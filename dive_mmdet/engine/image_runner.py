@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmdet.apis import init_detector
-from mmdet.evaluation import CocoMetric
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, DefaultScope
@@ -47,6 +45,7 @@ def run_images(config: str, checkpoint: str, out: Path, ann_file: str | None = N
         dataset = DATASETS.build(dataset_cfg)
 
     def build() -> Callable[[list[int]], list[dict]]:
+        from mmdet.apis import init_detector
         guard_loading()
         model = init_detector(cfg, checkpoint, device='cuda:0' if torch.cuda.is_available() else 'cpu')
         return lambda places: [_record(sample) for sample in model.test_step(
@@ -106,6 +105,7 @@ def _record(sample) -> dict:
 
 def evaluate_records(records: list[dict], ann_file: str, classes: tuple[str, ...]) -> dict[str, float]:
     """COCO metrics of records by mmdet's CocoMetric: bbox_mAP, bbox_mAP_50, bbox_mAP_75 and AR in [0, 1]."""
+    from mmdet.evaluation import CocoMetric
     metric = CocoMetric(ann_file=ann_file, metric='bbox', metric_items=['mAP', 'mAP_50', 'mAP_75', 'AR@100'])
     metric.dataset_meta = dict(classes=classes)
     for record in records:

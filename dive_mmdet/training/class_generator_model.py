@@ -1,7 +1,6 @@
 """Training p(x | class) by the ordinary Runner."""
 import torch
 from mmengine.model import BaseModel
-from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
 from torch import Tensor
 
 from dive_mmdet.diffusion.precision import mixed_precision, require_precision
@@ -9,7 +8,6 @@ from dive_mmdet.inversion.likelihood import Likelihood
 from dive_mmdet.registry import MODELS
 
 
-@MMPRETRAIN_MODELS.register_module()
 @MODELS.register_module()
 class ClassGeneratorModel(BaseModel):
     """`loss` trains the generator; `predict` asks whether it listens to its class.
