@@ -7,7 +7,6 @@ from pathlib import PurePath
 import numpy as np
 import torch
 from mmdet.evaluation import CocoMetric
-from mmdet.registry import METRICS as MMDET_METRICS
 from pycocotools.cocoeval import COCOeval
 from torch.utils.data import Dataset
 
@@ -17,7 +16,6 @@ from dive_mmdet.registry import METRICS
 ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'AR@100')
 
 
-@MMDET_METRICS.register_module()
 @METRICS.register_module()
 class TestedCocoMetric(CocoMetric):
     """mmdet's `CocoMetric`, which judges exactly the images that were tested, and finding nothing as 0.

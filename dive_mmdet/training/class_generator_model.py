@@ -1,7 +1,6 @@
 """Training p(x | class) by the ordinary Runner."""
 import torch
 from mmengine.model import BaseModel
-from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
 from torch import Tensor
 
 from dive_mmdet.diffusion.precision import mixed_precision, require_precision
@@ -12,7 +11,6 @@ from .denoising_loss import DenoisingLoss
 from .seeds import seed_of
 
 
-@MMPRETRAIN_MODELS.register_module()
 @MODELS.register_module()
 class ClassGeneratorModel(BaseModel):
     """`loss` trains the generator; `predict` asks whether it listens to its class.

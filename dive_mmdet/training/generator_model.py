@@ -1,6 +1,5 @@
 """Training p(x | layout) by the ordinary Runner."""
 import torch
-from mmdet.registry import MODELS as MMDET_MODELS
 from mmengine.model import BaseModel
 from torch import Tensor
 
@@ -14,7 +13,6 @@ from .ground_truth import true_layouts
 from .seeds import seed_of
 
 
-@MMDET_MODELS.register_module()
 @MODELS.register_module()
 class GeneratorModel(BaseModel):
     """`loss` trains the generator; `predict` asks whether it listens to its layout.

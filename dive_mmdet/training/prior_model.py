@@ -3,7 +3,6 @@ import pickle
 from pathlib import Path
 
 import torch
-from mmdet.registry import MODELS as MMDET_MODELS
 from mmengine.model import BaseModel
 from torch import Tensor
 
@@ -16,7 +15,6 @@ from .ground_truth import true_layouts
 TABLE_KEY = 'backbone.table.weight'
 
 
-@MMDET_MODELS.register_module()
 @MODELS.register_module()
 class LayoutPriorModel(BaseModel):
     """`loss` trains the prior on annotated layouts; images are not looked at. Its weights are named `prior.*`.

@@ -8,6 +8,7 @@ import fault_harness as harness  # noqa: E402
 import numpy as np
 import pytest
 import torch
+from helpers.without import run_without
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
@@ -50,6 +51,13 @@ def job(tmp_path_factory):
     torch.save(dict(state_dict={name: torch.randn_like(value) if name.startswith('backbone.denoiser') else value
                                 for name, value in state.items()}), root / 'weights.pth')
     return harness.Job(root / 'config.py', root / 'weights.pth', {'test_dataloader.batch_size': 2})
+
+
+def test_a_classifier_is_tested_without_mmdet(job, tmp_path):
+    assert job.finish(tmp_path / 'with') == [0]
+    done = run_without('mmdet', 'tools/test.py', job.config, job.checkpoint, '--work-dir', tmp_path / 'without')
+    assert done.returncode == 0, done.stderr
+    assert harness.predictions(tmp_path / 'without') == harness.predictions(tmp_path / 'with')
 
 
 def test_killed_and_resumed_with_workers_and_a_corrupt_image(job, tmp_path):

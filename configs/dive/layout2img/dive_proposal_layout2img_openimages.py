@@ -1,12 +1,12 @@
 # DIVE on OpenImages' validation images with the public weights; mmdet's data set and metric. The model answers with
 # its 340 categories; names merged into another one (Man into Person) are reached by the metric's hierarchy alone.
-import importlib
-
 _base_ = ['mmdet::_base_/datasets/openimages_detection.py', '../../_base_/models/dive_layout2img.py']
 
+# After `_base_`, or mmengine takes this for a config of its other kind.
+from mmdet.evaluation import get_classes  # noqa: E402
+
 # mmdet's names stand in the order of OpenImages' class-descriptions-boxable.csv, from which the data set takes labels.
-# An ordinary import would make mmengine take this for a config of its other kind.
-classes = tuple(importlib.import_module('mmdet.evaluation').get_classes('oid_v6'))
+classes = tuple(get_classes('oid_v6'))
 openimages_answers = [[_base_.layout_names.index(name)] if name in _base_.layout_names else []
                       for name in classes]
 model = dict(
