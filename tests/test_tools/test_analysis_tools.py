@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -161,6 +162,18 @@ def test_calibration_reads_the_label_at_an_objects_place(monkeypatch):
     right = dict(bbox=[40, 0, 24, 64], category_id=9, iscrowd=1)
     assert places(found, torch.tensor([64.0] * 4), [right], {9: 0}, 0.5) == [-1, -1, None, None]
     assert places(found, torch.tensor([64.0] * 4), [right], {7: 0}, 0.5) == [-1] * 4
+
+
+def test_crowds_are_no_objects_of_true_layouts(tiny_detector, tmp_path):
+    """Those that the generator's check and the search's quality compare with: one object an image, crowds or not."""
+    from dive_mmdet.analysis.annotated import load
+    content = json.loads((tiny_detector / 'truth.json').read_text())
+    content['annotations'] += [dict(item, id=100 + item['id'], iscrowd=1) for item in content['annotations'][:2]]
+    (tmp_path / 'truth.json').write_text(json.dumps(content))
+    config = Config.fromfile(tiny_detector / 'config.py')
+    config.test_dataloader.dataset.ann_file = str(tmp_path / 'truth.json')
+    model, _, layouts, _ = load(config, str(tiny_detector / 'weights.pth'), 4)
+    assert model.backbone.vocabulary.is_present(layouts).sum(dim=1).tolist() == [1, 1, 1, 1]
 
 
 def test_random_boxes_leave_crowds_out(judged):
