@@ -1,11 +1,13 @@
-# Everything runs in a virtual environment of its own: make TARGET [PYTHON=python3.11] [VENV=.venv]
+# Everything runs in a virtual environment of its own: make TARGET [PYTHON=python3.11] [VENV=.venv] [FAMILY=forks]
 #
 # How many threads torch uses is left to torch. On a machine that is busy with other work, OMP_NUM_THREADS=1 before
 # make is much faster: two threads that wait for each other on one free core can cost ten times the time of one.
 ifndef PYTHON
 PYTHON := $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 endif
-VENV ?= .venv
+# The packages that it is made of: forks, original or original-torch2.6 (docs/install.md).
+FAMILY ?= forks
+VENV ?= .venv$(if $(filter-out forks,$(FAMILY)),-$(FAMILY))
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -17,7 +19,7 @@ help:        ## list the targets
 setup:       ## pinned packages, mmcv and this project in .venv: minutes the first time, then a second
 	@'$(PYTHON)' -c '' 2>/dev/null || \
 	    { echo 'set-up stopped: there is no `$(PYTHON)`: install Python 3.11 or name one, `make PYTHON=...`.' >&2; exit 1; }
-	@'$(PYTHON)' tools/setup/setup_env.py --venv '$(VENV)'
+	@'$(PYTHON)' tools/setup/setup_env.py --venv '$(VENV)' --family '$(FAMILY)'
 
 lint: setup  ## ruff with ruff.toml
 	'$(VENV)/bin/python' -m ruff check .

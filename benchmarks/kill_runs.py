@@ -25,9 +25,7 @@ def job(ann_file: str) -> harness.Job:
     options = {'test_dataloader.dataset.ann_file': ann_file,
                'test_dataloader.dataset.data_root': f'{ROOT}/data/digit_scenes/',
                'test_evaluator.ann_file': f'{ROOT}/data/digit_scenes/{ann_file}'}
-    for hook in ('custom_hooks.0', 'model.hooks.0'):
-        options[f'{hook}.objective.num_pairs'] = 2
-        options |= {f'{hook}.inverter.{name}': value for name, value in TINY.items()}
+    options |= {'model.objective.num_pairs': 2, **{f'model.inverter.{name}': value for name, value in TINY.items()}}
     return harness.Job(ROOT / 'configs/dive/dive_proposal_digit-scenes.py', ROOT / 'weights/dive_digit_scenes.pth',
                        options)
 

@@ -1,4 +1,4 @@
-"""Do two runs of a search find the same? Tokens and energies of two folders of records, image by image.
+"""Do two runs of a search find the same? Tokens and energies of two work dirs, image by image.
 
     python demo/detect.py --batch-size 1 --out work_dirs/demo_1
     python demo/detect.py --batch-size 8 --out work_dirs/demo_8
@@ -7,15 +7,15 @@
 Exit status 1 where fewer than 99 % of the images have the same tokens, or energies differ by more than 1e-5.
 """
 import argparse
-import json
 import sys
 from pathlib import Path
 
+from dive_mmdet.engine.run_state import RunState
 
-def inversions(folder: Path) -> dict[int, dict]:
-    """What was found, by image id."""
-    records = (json.loads(path.read_text()) for path in folder.glob('*.json'))
-    return {record['img_id']: record['inversion'] for record in records}
+
+def inversions(work_dir: Path) -> dict[int | str, dict]:
+    """What was found, by image."""
+    return {image: record.inversion for image, record in RunState(work_dir).records.items()}
 
 
 def main() -> None:

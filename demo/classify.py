@@ -6,12 +6,18 @@ Writes OUT/report.json, with one object a data set and in it one a method, and O
 take minutes (`SLOW`) run on the first FEW images, and every method is then also reported on exactly those
 (`same_images`). A finished image is on disk at once and skipped when the command is repeated.
 """
+from __future__ import annotations
+
 import argparse
 import json
 import os
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what takes seconds to import comes after the first line that is printed
+    from dive_mmdet.engine.records.record import Record
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,11 +44,10 @@ def weights_of(data_set: str, method: str) -> Path:
     return path
 
 
-def classify(out: Path, images: int, few: int, precision: str) -> dict[str, dict[str, list[dict]]]:
+def classify(out: Path, images: int, few: int, precision: str) -> dict[str, dict[str, list[Record]]]:
     """Records by data set and method."""
-    from mmengine.config import Config
-
-    from dive_mmdet.analysis.classified import classify_images
+    from dive_mmdet.engine.configured import load_config
+    from dive_mmdet.engine.run import run_test
     records = {}
     for data_set, name in DATA_SETS.items():
         records[data_set] = {}
@@ -50,21 +55,26 @@ def classify(out: Path, images: int, few: int, precision: str) -> dict[str, dict
             count = min(few, images) if (data_set, method) in SLOW else images
             path = f'configs/{config}_{name}.py'
             print(f'{data_set}, {method}: {count} images with {path}', flush=True)
-            records[data_set][method] = classify_images(
-                Config.fromfile(ROOT / path), str(weights_of(data_set, method)), out / data_set / method, range(count),
-                precision, show=lambda line: print(f'    {line}', flush=True))
+            options = {} if method == 'resnet' else {'model.objective.precision': precision}
+            run = run_test(load_config(path, options, images=count), weights_of(data_set, method),
+                           out / data_set / method, show=lambda line: print(f'    {line}', flush=True))
+            if run.status:
+                sys.exit(run.status)
+            records[data_set][method] = list(run.records.values())
     return records
 
 
-def report_of(records: dict[str, list[dict]]) -> dict:
+def report_of(records: dict[str, list[Record]]) -> dict:
     """All methods of one data set on their own images and, where these differ, on those that all have in common."""
-    from dive_mmdet.analysis.classified import evaluate, paired_difference
-    report = {method: evaluate(found) for method, found in records.items()}
+    from dive_mmdet.analysis.classification import paired_difference
+    from dive_mmdet.engine.scores import accuracies, costs
+    report = {method: {**accuracies(found), **costs(found)} for method, found in records.items()}
     common = min(len(found) for found in records.values())
     same = {method: found[:common] for method, found in records.items()}
     exhaustive = same['diffusion_classifier_exhaustive']
     report['same_images'] = {method: dict(
-        evaluate(found), as_exhaustive=100 * sum(a['label'] == b['label'] for a, b in zip(found, exhaustive)) / common)
+        accuracies(found), **costs(found),
+        as_exhaustive=100 * sum(a.label == b.label for a, b in zip(found, exhaustive)) / common)
         for method, found in same.items()}
     report['difference_of_dive_and'] = {}
     for other, found in records.items():

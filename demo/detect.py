@@ -6,14 +6,18 @@
 Writes OUT/report.json, OUT/detections.png (ground truth, DIVE and Faster R-CNN for 12 scenes) and OUT/inversion.png
 (the course of one inversion). A finished image is on disk at once and skipped when the command is repeated.
 """
+from __future__ import annotations
+
 import argparse
-import contextlib
-import io
 import json
 import os
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what takes seconds to import comes after the first line that is printed
+    from dive_mmdet.engine.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,24 +28,21 @@ METHODS = {
 COLUMNS = ('bbox_mAP', 'bbox_mAP_50', 'bbox_mAP_75', 'AR', 'seconds_per_image', 'nfe_per_image', 'images')
 
 
-def detect(out: Path, ann_file: str, batch_size: int, precision: str,
-           compiled: bool) -> tuple[dict[str, list], dict[str, dict]]:
-    """Records and scores of all methods."""
-    from mmengine.config import Config
-
-    from dive_mmdet.engine import evaluate_records, run_images
-    records, report = {}, {}
+def detect(out: Path, ann_file: str, batch_size: int, precision: str, compiled: bool) -> dict[str, Run]:
+    """The runs of all methods."""
+    from dive_mmdet.engine.configured import load_config
+    from dive_mmdet.engine.run import run_test
+    runs = {}
     for name, (config, checkpoint) in METHODS.items():
         print(f'{name}: {ann_file} with {config}', flush=True)
-        if not (ROOT / checkpoint).is_file():
+        if not Path(checkpoint).is_file():
             sys.exit(f'{checkpoint} is missing: check out the repository whole, or make it with `make train-demo`.')
-        records[name] = run_images(str(ROOT / config), str(ROOT / checkpoint), out / name, ann_file, batch_size,
-                                   precision, {'model.backbone.compile': True} if compiled and name == 'dive' else {},
-                                   show=lambda line: print(f'    {line}', flush=True))
-        cfg = Config.fromfile(ROOT / config)
-        with contextlib.redirect_stdout(io.StringIO()):
-            report[name] = evaluate_records(records[name], cfg.data_root + ann_file, tuple(cfg.classes))
-    return records, report
+        options = {'test_dataloader.batch_size': batch_size}
+        if name == 'dive':
+            options |= {'model.objective.precision': precision, 'model.backbone.compile': compiled}
+        runs[name] = run_test(load_config(config, options, ann_file), checkpoint, out / name,
+                              show=lambda line: print(f'    {line}', flush=True))
+    return runs
 
 
 def table(report: dict[str, dict]) -> str:
@@ -74,13 +75,15 @@ def main() -> None:
     from dive_mmdet.diffusion.precision import fastest_precision
     precision = fastest_precision() if args.precision == 'auto' else args.precision
     print(f'precision of the objective: {precision}', flush=True)
-    records, report = detect(args.out, args.ann_file, args.batch_size, precision, args.compile)
+    runs = detect(args.out, args.ann_file, args.batch_size, precision, args.compile)
+    records, report = ({name: getattr(run, what) for name, run in runs.items()} for what in ('records', 'metrics'))
     (args.out / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
     from dive_mmdet.analysis.detection_pictures import draw_course, draw_detections
     draw_detections(records, data / 'val', data / args.ann_file, args.out / 'detections.png')
-    draw_course(records['dive'], data / 'val', METHODS['dive'][0], args.out / 'inversion.png')
+    draw_course(records['dive'].values(), data / 'val', METHODS['dive'][0], args.out / 'inversion.png')
     print('\n' + table(report))
     print(f'\n{args.out / "report.json"}, detections.png and inversion.png beside it')
+    sys.exit(max(run.status for run in runs.values()))
 
 
 if __name__ == '__main__':

@@ -15,6 +15,19 @@ INVERTER = dict(type='dive_mmdet.ProposalInverter', sides=[0.4], aspects=[1.0], 
                 final_pairs=2)
 
 
+@pytest.fixture(params=['cpu', pytest.param('cuda', marks=pytest.mark.cuda)])
+def device(request):
+    """Every device that a computation must give the same result on; `pytest -m cuda` runs the GPU's share."""
+    return request.param
+
+
+def pytest_collection_modifyitems(items):
+    if not torch.cuda.is_available():
+        for item in items:
+            if 'cuda' in item.keywords:
+                item.add_marker(pytest.mark.skip(reason='there is no GPU'))
+
+
 @pytest.fixture(scope='session')
 def tiny_detector(tmp_path_factory):
     """A tiny configuration with random weights and four images with annotations, true, corrupt and none."""
@@ -36,10 +49,8 @@ def tiny_detector(tmp_path_factory):
 
     config = Config.fromfile(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
     config.model.backbone.denoiser.num_layers = 1
-    for inversion_hook, prior_hook in (config.custom_hooks, config.model.hooks):
-        inversion_hook.inverter = INVERTER
-        inversion_hook.objective.num_pairs = 1
-        prior_hook.prior.num_layers, prior_hook.weight = 1, 0.1
+    config.model.inverter, config.model.objective.num_pairs = INVERTER, 1
+    config.model.prior.num_layers, config.model.prior_weight = 1, 0.1
     config.test_dataloader.dataset.update(data_root=f'{root}/', ann_file='truth.json', data_prefix=dict(img='images/'))
     config.test_dataloader.batch_size = 2
     config.test_evaluator.ann_file = str(root / 'truth.json')

@@ -68,7 +68,7 @@ def test_the_wheel_holds_every_module_and_all_that_a_user_touches(wheel):
     modules = {f'dive_mmdet/{path}' for path in files_under(ROOT / 'dive_mmdet') if path.endswith('.py')}
     shipped = {f'dive_mmdet/.mim/{name}/{path}' for name in SHIPPED for path in files_under(ROOT / name)}
     assert not (modules | shipped) - held
-    assert f'dive_mmdet/.mim/configs/{CONFIG}' in held and 'dive_mmdet/.mim/tools/setup/lock.txt' in held
+    assert f'dive_mmdet/.mim/configs/{CONFIG}' in held and 'dive_mmdet/.mim/tools/setup/locks/forks.txt' in held
     assert not [name for name in held if '__pycache__' in name or name.startswith('tests/')]
 
 

@@ -18,7 +18,7 @@ def run_framework_tool(name: str) -> None:
     `required_files = {path: what to get}`.
 
     Raises:
-        SystemExit: such a file is missing; the sentence says what to get and where it goes.
+        SystemExit: such a file or the framework is missing; the sentence says what to get and where it goes.
     """
     config = next((text for text in sys.argv[1:] if text.endswith('.py') and Path(text).is_file()), None)
     settings = Config.fromfile(config) if config else {}
@@ -29,4 +29,13 @@ def run_framework_tool(name: str) -> None:
     if 'RANK' in os.environ and not torch.cuda.is_available():
         torch.distributed.init_process_group('gloo')  # mmengine's launcher would ask for a GPU
     framework = settings.get('default_scope', 'mmdet')
-    runpy.run_path(str(Path(import_module(framework).__file__).parent / '.mim' / 'tools' / name), run_name='__main__')
+    try:
+        package = Path(import_module(framework).__file__).parent
+    except (ImportError, AssertionError) as error:
+        sys.exit(f'{config} needs {framework}, which does not import ({error}): `python tools/misc/check_env.py` says '
+                 'what to install.')
+    try:
+        runpy.run_path(str(package / '.mim' / 'tools' / name), run_name='__main__')
+    finally:
+        if torch.distributed.is_initialized():  # its threads may abort a process that ends with them running
+            torch.distributed.destroy_process_group()

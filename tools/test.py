@@ -7,7 +7,6 @@ With --resume the images that an earlier test stored in the same --work-dir are 
 """
 import sys
 
-import torch
 from _delegate import run_framework_tool
 
 from dive_mmdet.engine.interruption import with_resume
@@ -16,8 +15,4 @@ if __name__ == '__main__':
     if '--resume' in sys.argv:
         sys.argv.remove('--resume')
         sys.argv = with_resume(sys.argv)
-    try:
-        run_framework_tool('test.py')
-    finally:
-        if torch.distributed.is_initialized():  # its threads may abort a process that ends with them running
-            torch.distributed.destroy_process_group()
+    run_framework_tool('test.py')

@@ -16,9 +16,7 @@ generator = dict(
     condition=dict(type='dive_mmdet.ObjectEncoder', row_dim=64, width=128, num_layers=1, num_heads=4),
     denoiser=dict(type='dive_mmdet.PatchTransformer', sample_size=image_size, channels=3, patch_size=8, width=128,
                   num_layers=6, num_heads=4, context_dim=128),
-    prediction_type='sample',
-    timestep_exponent=0.5,
-    class_dropout=0.1)
+    prediction_type='sample')
 layout_prior = dict(
     type='dive_mmdet.LayoutPrior', length=3 * num_objects, row_dim=64, width=128, num_layers=3, num_heads=4,
     schedule=dict(type='dive_mmdet.NoiseSchedule', schedule='linear', beta_start=1e-4, beta_end=2e-2),
@@ -55,5 +53,5 @@ val_dataloader = dict(
                  data_root=data_root, ann_file=annotations['val'][0], data_prefix=dict(img=annotations['val'][1]),
                  metainfo=dict(classes=classes), test_mode=True, pipeline=test_pipeline))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='CocoMetric', ann_file=f'{data_root}/{annotations["val"][0]}', metric='bbox')
+val_evaluator = dict(type='dive_mmdet.TestedCocoMetric', ann_file=f'{data_root}/{annotations["val"][0]}', metric='bbox')
 test_evaluator = val_evaluator

@@ -6,6 +6,7 @@ model = dict(
     type='ClassGeneratorModel', _scope_='dive_mmdet',
     data_preprocessor={{_base_.preprocessor}},
     backbone=dict(_base_.generator, compile=True),  # by the C++ compiler, within two minutes; less time a step
+    loss=dict(timestep_exponent=0.8, class_dropout=0.1),
     precision='bfloat16',  # faster where the CPU has AVX512-BF16; 'float32' where it has not
     listening=dict(num_pairs=4, low=400, high=1000, space='sample'))
 

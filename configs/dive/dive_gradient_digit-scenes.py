@@ -2,9 +2,7 @@
 # learning rate is chosen on training scenes (docs/results.md); the published 1e-2 is for rows of a smaller scale.
 _base_ = ['./dive_proposal_digit-scenes.py']
 
-inversion_hook = dict(
-    type='dive_mmdet.InversionHook',
-    inverter=dict(type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=4, lr=0.3),
-    objective=dict(num_pairs=16, low=0, high=1000, space='epsilon'))
-custom_hooks = [inversion_hook, {{_base_.prior_hook}}]
-model = dict(hooks=custom_hooks)
+model = dict(
+    inverter=dict(_delete_=True, type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=4, lr=0.3),
+    objective=dict(low=0, high=1000),
+    batch_size=512)

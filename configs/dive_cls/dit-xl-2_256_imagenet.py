@@ -2,7 +2,7 @@
 # ImageNet validation images of every class. Three things are yours to bring, see `required_files`; a GPU is needed.
 #   python tools/test.py configs/dive_cls/dit-xl-2_256_imagenet.py weights/dit-xl-2_256.pth
 # The bank has the published timesteps 2, 6, ..., 998; their noise is drawn on the CPU and in another order.
-_base_ = ['../_base_/default_runtime_cls.py']
+_base_ = ['../_base_/dive_cls.py']
 
 image_size = 256
 data_root = 'data/imagenet/'
@@ -14,17 +14,14 @@ required_files = {
                                 'tools/model_converters/dit_to_dive.py DiT-XL-2-256x256.pt weights/dit-xl-2_256.pth '
                                 '--first-stage weights/sd-vae-ft-ema`'}
 
-# ---- often changed: what is searched, how hard ----
-inversion_hook = dict(
-    type='dive_mmdet.InversionHook',
+model = dict(
+    # ---- often changed: what is searched, how hard ----
     inverter=dict(type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=25, lr=1e-2,
                   weight_decay=0.01, seed=0),
     # 'float32' for exact products on a GPU; 'tf32' is what a default GPU set-up of the time computed.
     objective=dict(num_pairs=250, low=0, high=1000, space='epsilon', seed=42, precision='tf32'),
-    batch_size=100)
-# ---- rarely changed: the model and the data ----
-custom_hooks = [inversion_hook]
-model = dict(
+    batch_size=100,  # network evaluations at once
+    # ---- rarely changed: the model and the data ----
     type='DIVEClassifier', _scope_='dive_mmdet',
     data_preprocessor=dict(type='dive_mmdet.GreyOrColourPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, to_rgb=True),
     backbone=dict(
@@ -33,9 +30,8 @@ model = dict(
         schedule=dict(type='dive_mmdet.NoiseSchedule', schedule='linear', beta_start=1e-4, beta_end=2e-2),
         denoiser=dict(type='dive_mmdet.DiT', sample_size=image_size // 8, channels=4, patch_size=2, width=1152,
                       num_layers=28, num_heads=16, learn_sigma=True),
-        prediction_type='epsilon', class_dropout=0.1),
-    head=dict(type='dive_mmdet.ClassHead'),
-    hooks=custom_hooks)  # interfaces that run no hooks read them here
+        prediction_type='epsilon'),
+    head=dict(type='dive_mmdet.ClassHead'))
 
 test_dataloader = dict(
     batch_size=4, num_workers=2, persistent_workers=True, drop_last=False, collate_fn=dict(type='default_collate'),
@@ -46,6 +42,3 @@ test_dataloader = dict(
                   dict(type='dive_mmdet.HalvingCenterCrop', size=image_size),
                   dict(type='PackInputs', meta_keys=('img_path', 'ori_shape', 'img_shape'))]))
 test_evaluator = dict(type='Accuracy', topk=(1, 5))
-test_cfg = dict(type='dive_mmdet.ResumableTestLoop')
-model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')  # nothing is trained, which DDP would refuse
-default_hooks = dict(logger=dict(interval=1))

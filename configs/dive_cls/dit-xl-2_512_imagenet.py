@@ -8,9 +8,9 @@ required_files = dict(_delete_=True, **{
     'weights/dit-xl-2_512.pth': 'DiT-XL-2-512x512.pt of facebookresearch/DiT, put through `python '
                                 'tools/model_converters/dit_to_dive.py DiT-XL-2-512x512.pt weights/dit-xl-2_512.pth '
                                 '--first-stage weights/sd-vae-ft-ema`'})
-inversion_hook = dict(_base_.inversion_hook, batch_size=25)  # four times the tokens of 256 pixels
-custom_hooks = [inversion_hook]
-model = dict(backbone=dict(denoiser=dict(sample_size=image_size // 8)), hooks=custom_hooks)
+model = dict(
+    batch_size=25,  # four times the tokens of 256 pixels
+    backbone=dict(denoiser=dict(sample_size=image_size // 8)))
 test_dataloader = dict(dataset=dict(pipeline=[
     dict(type='LoadImageFromFile', imdecode_backend='pillow'),
     dict(type='dive_mmdet.HalvingCenterCrop', size=image_size),

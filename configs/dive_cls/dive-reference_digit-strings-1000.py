@@ -2,9 +2,5 @@
 # on training images (docs/classification.md); the published one is 1e-2, for rows of a fiftieth of the size.
 _base_ = ['./dive_digit-strings-1000.py']
 
-inversion_hook = dict(
-    type='dive_mmdet.InversionHook',
-    inverter=dict(type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=25, lr=15.0),
-    objective={{_base_.objective}})
-custom_hooks = [inversion_hook]
-model = dict(hooks=custom_hooks)
+model = dict(inverter=dict(
+    _delete_=True, type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=25, lr=15.0))

@@ -2,9 +2,5 @@
 # published 1e-2 times 1.0 / 0.02: rows start at a standard deviation of 1 here and of 0.02 in the published model.
 _base_ = ['./dive_mnist-5k.py']
 
-inversion_hook = dict(
-    type='dive_mmdet.InversionHook',
-    inverter=dict(type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=25, lr=0.5),
-    objective={{_base_.objective}})
-custom_hooks = [inversion_hook]
-model = dict(hooks=custom_hooks)
+model = dict(inverter=dict(
+    _delete_=True, type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=25, lr=0.5))

@@ -2,24 +2,20 @@
 _base_ = ['../_base_/dive_cls.py', '../_base_/datasets/digit_strings_1000.py',
           '../_base_/models/dit_digit-strings-1000.py']
 
-# The bank that all methods share, at the noise that told most on training images (docs/classification.md).
-objective = dict(num_pairs=50, low=200, high=400, space='epsilon')
-# ---- often changed: what is searched, how hard ----
-inversion_hook = dict(
-    type='dive_mmdet.InversionHook',
+model = dict(
+    # ---- often changed: what is searched, how hard ----
     inverter=dict(
         type='dive_mmdet.ShortlistInverter',
         candidates=[24],  # classes that are compared, by a gradient
         pairs=[2, 6, 16], keep=[8, 3, 1],  # how they are compared
         gradient_pairs=8),
-    objective=objective)
-# ---- rarely changed: the model ----
-custom_hooks = [inversion_hook]
-model = dict(
+    # The bank that all methods share, at the noise that told most on training images (docs/classification.md).
+    objective=dict(num_pairs=50, low=200, high=400, space='epsilon', precision='float32'),
+    batch_size=512,  # network evaluations at once
+    # ---- rarely changed: the model ----
     type='DIVEClassifier', _scope_='dive_mmdet',
     data_preprocessor={{_base_.preprocessor}},
     backbone={{_base_.generator}},
-    head=dict(type='dive_mmdet.ClassHead'),
-    hooks=custom_hooks)  # interfaces that run no hooks read them here
+    head=dict(type='dive_mmdet.ClassHead'))
 
-train_dataloader = None
+train_dataloader = None  # nothing is trained here

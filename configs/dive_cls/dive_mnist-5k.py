@@ -1,24 +1,20 @@
 # DIVE on MNIST-5k: `python tools/test.py` with this file and weights/dive_mnist_5k.pth.
 _base_ = ['../_base_/dive_cls.py', '../_base_/datasets/mnist_5k.py', '../_base_/models/dit_mnist-5k.py']
 
-# The bank that all methods share, at the noise that told most on training images (docs/classification.md).
-objective = dict(num_pairs=50, low=200, high=700, space='epsilon')
-# ---- often changed: what is searched, how hard ----
-inversion_hook = dict(
-    type='dive_mmdet.InversionHook',
+model = dict(
+    # ---- often changed: what is searched, how hard ----
     inverter=dict(
         type='dive_mmdet.ShortlistInverter',
         candidates=[7, 3],  # classes that are compared, by a gradient each
         pairs=[4, 16], keep=[4, 2],  # how they are compared
         gradient_pairs=4),
-    objective=objective)
-# ---- rarely changed: the model ----
-custom_hooks = [inversion_hook]
-model = dict(
+    # The bank that all methods share, at the noise that told most on training images (docs/classification.md).
+    objective=dict(num_pairs=50, low=200, high=700, space='epsilon', precision='float32'),
+    batch_size=512,  # network evaluations at once
+    # ---- rarely changed: the model ----
     type='DIVEClassifier', _scope_='dive_mmdet',
     data_preprocessor={{_base_.preprocessor}},
     backbone={{_base_.generator}},
-    head=dict(type='dive_mmdet.ClassHead'),
-    hooks=custom_hooks)  # interfaces that run no hooks read them here
+    head=dict(type='dive_mmdet.ClassHead'))
 
-train_dataloader = None
+train_dataloader = None  # nothing is trained here

@@ -8,8 +8,8 @@ model = dict(
     type='GeneratorModel', _scope_='dive_mmdet',
     data_preprocessor={{_base_.generator_preprocessor}},
     backbone=dict(_base_.generator, vocabulary=dict(_base_.layout_vocabulary, answers=_base_.coco_answers),
-                  class_dropout=0.1,  # the search asks about objects of unknown class
                   checkpointing=True, channels_last=True),
+    loss=dict(norm='l1', class_dropout=0.1),  # the search asks about objects of unknown class
     precision='bfloat16',
     listening=dict(num_pairs=4, low=200, high=900, shift=1 / 16))
 

@@ -3,7 +3,7 @@
 _base_ = ['./layout_patch-transformer_digit-scenes.py']
 
 load_from = 'work_dirs/layout_patch-transformer_digit-scenes/iter_24000.pth'
-model = dict(backbone=dict(loss_space='v_prediction', timestep_exponent=1.0))
+model = dict(loss=dict(space='v_prediction', timestep_exponent=1.0))
 
 max_iters = 8000
 train_cfg = dict(max_iters=max_iters)

@@ -1,9 +1,7 @@
 """Annotated images of a config, with a detector, for tools that compare with the truth."""
-import argparse
-
 import torch
 from mmdet.apis import init_detector
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, DefaultScope
 
@@ -13,29 +11,9 @@ from dive_mmdet.training.ground_truth import true_layouts
 AT_ONCE = 8  # images that a first stage encodes
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What names a detector and images."""
-    parser.add_argument('config')
-    parser.add_argument('checkpoint')
-    parser.add_argument('--ann-file', default=None, help="relative to the data root, instead of the config's")
-    parser.add_argument('--img-prefix', default=None, help="relative to the data root, instead of the config's")
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='KEY=VALUE of the config')
-
-
-def configured(args: argparse.Namespace) -> Config:
-    """The config with the images that were named."""
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options)
-    dataset = config.test_dataloader.dataset
-    dataset.ann_file = args.ann_file or dataset.ann_file
-    if args.img_prefix:
-        dataset.data_prefix.img = args.img_prefix
-    return config
-
-
-def load(config: Config, checkpoint: str, count: int,
+def load(config: Config, checkpoint: str,
          device: torch.device | str = 'cpu') -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor, list[int]]:
-    """A detector and the first images of its test data set.
+    """A detector and the images of its test data set.
 
     Returns:
         model and latents (N, c, h, w) on `device`, true layouts (N, L) on the CPU, ids of the images.
@@ -51,7 +29,7 @@ def load(config: Config, checkpoint: str, count: int,
     model = init_detector(config, checkpoint, device=device)
     with DefaultScope.overwrite_default_scope('mmdet'):
         dataset = DATASETS.build(dataset_cfg)
-    batch = model.data_preprocessor(pseudo_collate([dataset[index] for index in range(min(count, len(dataset)))]))
+    batch = model.data_preprocessor(pseudo_collate([dataset[index] for index in range(len(dataset))]))
     samples = batch['data_samples']
     # A first stage works at the size of the images, so it takes few at once.
     latents = torch.cat([model.backbone.encode(images) for images in batch['inputs'].split(AT_ONCE)])

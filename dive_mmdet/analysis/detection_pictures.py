@@ -1,10 +1,13 @@
 """The demo's pictures."""
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
 import matplotlib
 import torch
+
+from dive_mmdet.engine.records.record import Image, Record
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402
@@ -24,7 +27,8 @@ def _show(axes, image, boxes, labels, scores, title: str) -> None:
         axes.text(x0, y0 - 1, text, fontsize=5, color='white', bbox=dict(facecolor=colour, pad=0.5, linewidth=0))
 
 
-def draw_detections(records: dict[str, list[dict]], images: Path, ann_file: Path, out: Path, count: int = 12) -> None:
+def draw_detections(records: dict[str, dict[Image, Record]], images: Path, ann_file: Path, out: Path,
+                    count: int = 12) -> None:
     """Ground truth and every method's detections side by side for the first scenes of the annotation file."""
     truth = json.loads(ann_file.read_text())
     chosen = truth['images'][:count]
@@ -33,7 +37,6 @@ def draw_detections(records: dict[str, list[dict]], images: Path, ann_file: Path
     figure, axes = plt.subplots(rows, 2 * width, figsize=(2 * width * 1.6, rows * 1.75), squeeze=False)
     for axis in axes.flat:
         axis.axis('off')
-    by_id = {name: {record['img_id']: record for record in values} for name, values in records.items()}
     for place, info in enumerate(chosen):
         row, column = place % rows, place // rows * width
         image = cv2.imread(str(images / info['file_name']), cv2.IMREAD_GRAYSCALE)
@@ -41,27 +44,26 @@ def draw_detections(records: dict[str, list[dict]], images: Path, ann_file: Path
         boxes = [[x, y, x + w, y + h] for x, y, w, h in (item['bbox'] for item in own)]
         _show(axes[row, column], image, boxes, [item['category_id'] for item in own], [None] * len(own),
               f'scene {info["id"]}: truth')
-        for offset, (name, values) in enumerate(by_id.items(), start=1):
-            record = values[info['id']]
-            keep = [i for i, score in enumerate(record['scores']) if score >= MIN_SCORE]
-            _show(axes[row, column + offset], image, *([record[key][i] for i in keep]
-                                                       for key in ('bboxes', 'labels', 'scores')), name)
+        for offset, (name, values) in enumerate(records.items(), start=1):
+            found = values[info['id']].detections if info['id'] in values else []
+            kept = [(box, label, score) for box, score, label in found if score >= MIN_SCORE]
+            _show(axes[row, column + offset], image, *(zip(*kept) if kept else ((), (), ())), name)
     figure.tight_layout(pad=0.3)
     figure.savefig(out, dpi=150)
     plt.close(figure)
 
 
-def draw_course(records: list[dict], images: Path, config: str, out: Path, moments: int = 6) -> None:
+def draw_course(records: Collection[Record], images: Path, config: str, out: Path, moments: int = 6) -> None:
     """Layout and energy of one inversion over network evaluations: of the scene with the longest course."""
     from mmengine.config import Config
 
     from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
     cfg = Config.fromfile(config)
     tokenizer = LayoutTokenizer(LayoutVocabulary(**cfg.model.backbone.vocabulary))
-    record = max(records, key=lambda item: (len(item['inversion']['trace']), -item['img_id']))
-    trace = record['inversion']['trace']
+    record = max(records, key=lambda item: (len(item.inversion['trace']), -item.image))
+    trace = record.inversion['trace']
     picks = sorted({round(i * (len(trace) - 1) / (moments - 1)) for i in range(moments)})
-    image = cv2.imread(str(images / f'{record["img_id"]:06d}.png'), cv2.IMREAD_GRAYSCALE)
+    image = cv2.imread(str(images / f'{record.image:06d}.png'), cv2.IMREAD_GRAYSCALE)
     figure = plt.figure(figsize=(1.7 * len(picks), 3.8))
     grid = figure.add_gridspec(2, len(picks), height_ratios=[1.1, 1])
     for column, pick in enumerate(picks):
@@ -74,7 +76,7 @@ def draw_course(records: list[dict], images: Path, config: str, out: Path, momen
     axes.step([point[0] for point in trace], [point[1] for point in trace], where='post', marker='o', markersize=3)
     axes.set_xlabel('network evaluations')
     axes.set_ylabel('energy')
-    axes.set_title(f'inversion of scene {record["img_id"]}', fontsize=8)
+    axes.set_title(f'inversion of scene {record.image}', fontsize=8)
     figure.tight_layout()
     figure.savefig(out, dpi=150)
     plt.close(figure)

@@ -1,16 +1,19 @@
 """Opening checkpoints of others: tensors and plain values alone, nothing is ever executed."""
-import pickle
-import re
+import os
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlparse
 
 import torch
 from mmengine.runner import checkpoint as mmengine_checkpoint
-from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
+from mmengine.runner.checkpoint import CheckpointLoader
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+
+from .inert_pickle import NotPlain, Placeholder, inert_pickle
 
 # Objects that Lightning leaves beside the weights of public checkpoints.
 LIGHTNING = [f'{package}.{name}' for package in ('pytorch_lightning', 'lightning.pytorch') for name in (
@@ -26,25 +29,12 @@ REFUSED = ('pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://')
 STATISTICS = ('min', 'max', 'current', 'mean')
 
 
-class Placeholder(dict):
-    """Stands for an object that is not built; what belonged to it is dropped."""
-
-    def __new__(cls, *args):
-        return super().__new__(cls)
-
-    def __init__(self, *args):
-        super().__init__()
-
-    def __setstate__(self, state) -> None:
-        pass
-
-
 class Attribute(Placeholder):
     """Stands for `getattr`, by which histories name their statistics; what names anything else is not read."""
 
     def __new__(cls, owner, name):
         if getattr(owner, '__name__', None) != 'HistoryBuffer' or name not in STATISTICS:
-            raise pickle.UnpicklingError('Unsupported global: builtins.getattr')
+            raise NotPlain('builtins.getattr')
         return super().__new__(cls)
 
 
@@ -67,22 +57,33 @@ def load_untrusted(path: str | Path, known: Sequence[str] = (*LIGHTNING, *RUNNER
             return load_file(path)
         except SafetensorError as error:
             raise UnreadableCheckpoint(f'{path} cannot be read ({error}): download it again.') from None
-    stand_ins = [(type(name.rpartition('.')[2], (Attribute if name == 'builtins.getattr' else Placeholder,), {}), name)
-                 for name in known]
+    stand_ins = {name: type(name.rpartition('.')[2], (Attribute if name == 'builtins.getattr' else Placeholder,), {})
+                 for name in known}
     try:
-        with torch.serialization.safe_globals(stand_ins):
-            checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except pickle.UnpicklingError as error:
-        named = re.search(r'(?:GLOBAL|global|class|Unsupported operand)\W+([\w.]+\.[\w.]+)', str(error))
-        what = f'an object of type {named[1]}' if named else 'more than tensors and plain values'
-        raise UnreadableCheckpoint(f'{path} holds {what}, which is not built: only weights are read, so save its '
-                                   '`state_dict` alone where you trust it.') from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        if is_program(path):
+            raise NotPlain('TorchScript or torch.legacy')
+        # Where that is set, torch's own reader would take the place of this one, which builds no more than it does.
+        with patch.dict(os.environ, TORCH_FORCE_WEIGHTS_ONLY_LOAD='0'):
+            checkpoint = torch.load(path, map_location='cpu', pickle_module=inert_pickle(stand_ins),
+                                    weights_only=False)
+    except NotPlain as error:
+        raise UnreadableCheckpoint(f'{path} holds an object of type {error}, which is not built: only weights are '
+                                   'read, so save its `state_dict` alone where you trust it.') from None
+    except Exception as error:  # whatever a damaged file or a hostile one makes of the reader
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnreadableCheckpoint(f'{path} cannot be read ({reason}): download it again.') from None
     if not isinstance(checkpoint, dict):
         raise UnreadableCheckpoint(f'{path} holds {type(checkpoint).__name__} and no dictionary of weights.')
     return checkpoint
+
+
+def is_program(path: Path) -> bool:
+    """Would `torch.load` hand this file to another of its readers: that of TorchScript, or of its first archives?"""
+    with open(path, 'rb') as file:
+        if torch.serialization._is_zipfile(file):
+            # torch's own view of the archive: another reader may see other files in a forged one.
+            return torch.serialization._is_torchscript_zip(torch._C.PyTorchFileReader(str(path)))
+    return tarfile.is_tarfile(path)
 
 
 def guard_loading() -> None:
@@ -97,8 +98,10 @@ def guard_loading() -> None:
 
 def _load_guarded(filename: str, map_location) -> dict[str, Any]:
     path = Path(filename).expanduser()
-    load_untrusted(path, RUNNER)  # the framework builds these, to resume a training
-    return load_from_local(str(path), map_location)
+    load_untrusted(path, RUNNER)
+    # Now all of it, for a training to go on from: mmengine 0.10.7 would leave torch's default, which is weights alone
+    # since 2.6, and its Runner writes more.
+    return torch.load(path, map_location=map_location, weights_only=False)
 
 
 def _load_url(url: str, model_dir: str | None = None, map_location=None, progress: bool = True) -> dict[str, Any]:

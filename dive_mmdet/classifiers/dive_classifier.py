@@ -16,14 +16,14 @@ class DIVEClassifier(InvertsGenerator, BaseClassifier):
     Args:
         backbone: config of the frozen generator of images given a class.
         head: config of the head that turns energies into scores.
-        hooks: config of `InversionHook` in a list, installed at once.
         data_preprocessor, init_cfg: as in any classifier.
+        search: what is searched and how, the keys of `SearchConfig`.
     """
 
-    def __init__(self, backbone: dict, head: dict, hooks: list[dict] = (), data_preprocessor: dict | None = None,
-                 init_cfg: dict | None = None):
+    def __init__(self, backbone: dict, head: dict, data_preprocessor: dict | None = None,
+                 init_cfg: dict | None = None, **search):
         super().__init__(init_cfg, data_preprocessor)
-        self._install(backbone, hooks)
+        self._install(backbone, search)
         self.head = MODELS.build(head)
 
     def forward(self, inputs: Tensor, data_samples: list[DataSample] | None = None, mode: str = 'tensor'):
@@ -49,11 +49,9 @@ class DIVEClassifier(InvertsGenerator, BaseClassifier):
         """
         inversion = self.invert(inputs)
         samples = data_samples or [DataSample() for _ in inversion.ids]
-        for sample, scores, label, nfe, found in zip(samples, self.head.scores(inversion.class_energy),
-                                                     inversion.ids[:, 0], inversion.nfe.tolist(),
-                                                     inversion.per_image()):
+        for sample, scores, label in zip(samples, self.head.scores(inversion.class_energy), inversion.ids[:, 0]):
             sample.set_pred_score(scores).set_pred_label(label)
-            sample.set_metainfo(dict(nfe=nfe, inversion=found))
+        self.describe(samples, inversion)
         return samples
 
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict:

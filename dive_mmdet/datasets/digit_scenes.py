@@ -7,6 +7,8 @@ import numpy as np
 from .mnist_5k import split_digits
 
 SPLIT_KEYS = {'train': 0, 'val': 1}
+MAX_OVERLAP = 0.05  # largest part of the smaller box that two boxes may share
+INK = 32  # grey values below it are set to 0, so that the box around what is left is exact
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,7 @@ class DigitSceneComposer:
         size: side of the scene in pixels.
         max_digits: a scene holds 1 .. max_digits digits, equally often.
         min_side, max_side: range of a digit's longer side in pixels.
-        max_overlap: largest part of the smaller box that two boxes may share.
         max_rotation, max_shear: range of a random rotation and shear in degrees, both signs.
-        ink: grey values below it are set to 0, so that the box around what is left is exact.
     """
     split: str = 'train'
     seed: int = 0
@@ -29,10 +29,8 @@ class DigitSceneComposer:
     max_digits: int = 4
     min_side: float = 14.0
     max_side: float = 30.0
-    max_overlap: float = 0.05
     max_rotation: float = 0.0
     max_shear: float = 0.0
-    ink: int = 32
 
     def compose(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Scene `index`.
@@ -59,7 +57,7 @@ class DigitSceneComposer:
 
     def _stamp(self, digit: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """A resized digit, cut to its ink."""
-        rows, columns = np.nonzero(digit >= self.ink)
+        rows, columns = np.nonzero(digit >= INK)
         height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
         side = rng.uniform(self.min_side, self.max_side)
         scale = side / max(height, width)
@@ -72,7 +70,7 @@ class DigitSceneComposer:
         # Averaging before a reduction keeps thin strokes; the interpolation alone would skip pixels.
         source = cv2.GaussianBlur(digit, (0, 0), 0.4 / scale) if scale < 0.8 else digit
         stamp = cv2.warpAffine(source, affine, (canvas, canvas), flags=cv2.INTER_LINEAR)
-        stamp[stamp < self.ink] = 0
+        stamp[stamp < INK] = 0
         rows, columns = np.nonzero(stamp)
         return stamp[rows.min():rows.max() + 1, columns.min():columns.max() + 1]
 
@@ -82,7 +80,7 @@ class DigitSceneComposer:
         for _ in range(tries):
             x0, y0 = rng.integers(self.size - width + 1), rng.integers(self.size - height + 1)
             box = (x0, y0, x0 + width, y0 + height)
-            if all(_shared(box, other) <= self.max_overlap for other in boxes):
+            if all(_shared(box, other) <= MAX_OVERLAP for other in boxes):
                 return box
         return None
 

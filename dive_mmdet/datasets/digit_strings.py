@@ -64,13 +64,16 @@ class DigitStringDataset(BaseDataset):
     """Images 0 .. `num_images` - 1 of a split, composed when they are asked for, in mmpretrain's format.
 
     Args:
-        num_images: length.
+        num_images: how many there are.
+        indices: which of them, all by default.
         composer: arguments of `DigitStringComposer`.
         pipeline: transforms.
     """
 
-    def __init__(self, num_images: int, composer: dict | None = None, pipeline: Sequence[dict | Callable] = ()):
+    def __init__(self, num_images: int, composer: dict | None = None, indices: Sequence[int] | None = None,
+                 pipeline: Sequence[dict | Callable] = ()):
         self.num_images, self.composer = num_images, DigitStringComposer(**composer or {})
+        self.places = range(num_images) if indices is None else indices
         width = self.composer.num_digits
         super().__init__(metainfo=dict(classes=tuple(f'{label:0{width}d}' for label in range(10 ** width))),
                          pipeline=list(pipeline), serialize_data=False)
@@ -80,13 +83,14 @@ class DigitStringDataset(BaseDataset):
         return []
 
     def __len__(self) -> int:
-        return self.num_images
+        return len(self.places)
 
     def get_data_info(self, idx: int) -> dict:
         """Image `idx`, (side, num_digits x side, 3) uint8, and its class, before the transforms."""
-        image, label = self.composer.compose(int(idx) % self.num_images)
+        idx = self.places[int(idx) % len(self)]
+        image, label = self.composer.compose(idx)
         return dict(img=np.repeat(image[..., None], 3, axis=2), img_shape=image.shape, ori_shape=image.shape,
-                    gt_label=label, sample_idx=int(idx), img_id=int(idx))
+                    gt_label=label, sample_idx=idx, img_id=idx)
 
 
 @DATASETS.register_module()
@@ -95,13 +99,14 @@ class Mnist5kDataset(BaseDataset):
 
     Args:
         split: 'train' or 'val'.
+        indices: the first ones only, all by default.
         pipeline: transforms.
     """
     METAINFO = dict(classes=tuple(str(digit) for digit in range(10)))
 
-    def __init__(self, split: str, pipeline: Sequence[dict | Callable] = ()):
+    def __init__(self, split: str, indices: int | None = None, pipeline: Sequence[dict | Callable] = ()):
         self.split = split
-        super().__init__(pipeline=list(pipeline), serialize_data=False)
+        super().__init__(pipeline=list(pipeline), indices=indices, serialize_data=False)
 
     def load_data_list(self) -> list[dict]:
         """Images and classes in file order."""

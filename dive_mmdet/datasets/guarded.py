@@ -1,11 +1,18 @@
 """A data set in which an image that cannot be read is an answer, not an end."""
+import hashlib
+import json
 from dataclasses import dataclass
 
+import numpy as np
+import torch
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.structures import BaseDataElement
 from torch.utils.data import Dataset
 
 from dive_mmdet.registry import DATASETS
+
+# Metas by which a model's answer becomes one in the original image.
+GEOMETRY = ('ori_shape', 'img_shape', 'scale_factor', 'crop_box', 'flip', 'flip_direction')
 
 
 @dataclass
@@ -29,6 +36,18 @@ class GuardedItem:
         packed = self.data['data_samples']
         return packed[0] if isinstance(packed, list) else packed
 
+    @property
+    def content(self) -> str:
+        """16 characters that stand for what a model sees of it: pixels after the pipeline, and their geometry."""
+        inputs, packed = (views if isinstance(views, list) else [views]
+                          for views in (self.data['inputs'], self.data['data_samples']))
+        digest = hashlib.blake2b(digest_size=8)
+        for pixels, sample in zip(inputs, packed):
+            geometry = {name: np.asarray(sample.get(name)).tolist() for name in GEOMETRY if name in sample}
+            digest.update(f'{pixels.dtype} {tuple(pixels.shape)} {json.dumps(geometry, default=str)}'.encode())
+            digest.update(pixels.contiguous().flatten().view(torch.uint8).numpy())
+        return digest.hexdigest()
+
     def copied(self) -> dict:
         """The data for a model that may write into the samples it is given."""
         packed = self.data['data_samples']
@@ -49,7 +68,7 @@ class GuardedDataset(Dataset):
 
     def __init__(self, dataset: dict):
         self.dataset = MMENGINE_DATASETS.build(dataset)
-        self._require_one_image_an_id()
+        self.images = self._require_one_image_an_id()
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -63,7 +82,8 @@ class GuardedDataset(Dataset):
             item.reason = one_line(error)
         return item
 
-    def _require_one_image_an_id(self) -> None:
+    def _require_one_image_an_id(self) -> list[int | str]:
+        """The names of all images, in order."""
         paths = {}
         for index in range(len(self)):
             info = self.dataset.get_data_info(index)
@@ -71,6 +91,7 @@ class GuardedDataset(Dataset):
             if paths.setdefault(name, path) != path:
                 raise ValueError(f'Image id {name} stands for {paths[name]} and for {path}: give every image an id of '
                                  'its own, or test the data sets one by one.')
+        return list(paths)
 
     def __getattr__(self, name: str):
         # Neither while this object is being copied, when it has no data set yet.

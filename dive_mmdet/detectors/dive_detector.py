@@ -16,14 +16,14 @@ class DIVEDetector(InvertsGenerator, BaseDetector):
     Args:
         backbone: config of the frozen generator.
         bbox_head: config of the head that reads layouts.
-        hooks: configs of `InversionHook` and `LayoutPriorHook`, installed at once.
         data_preprocessor, init_cfg: as in any detector.
+        search: what is searched and how, the keys of `SearchConfig`.
     """
 
-    def __init__(self, backbone: dict, bbox_head: dict, hooks: list[dict] = (), data_preprocessor: dict | None = None,
-                 init_cfg: dict | None = None):
+    def __init__(self, backbone: dict, bbox_head: dict, data_preprocessor: dict | None = None,
+                 init_cfg: dict | None = None, **search):
         super().__init__(data_preprocessor, init_cfg)
-        self._install(backbone, hooks)
+        self._install(backbone, search)
         self.bbox_head = MODELS.build(bbox_head)
 
     def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList, rescale: bool = True) -> SampleList:
@@ -36,8 +36,7 @@ class DIVEDetector(InvertsGenerator, BaseDetector):
         """
         inversion = self.invert(batch_inputs)
         results = self.bbox_head.decode(inversion, self.backbone.vocabulary, batch_data_samples, rescale)
-        for sample, nfe, found in zip(batch_data_samples, inversion.nfe.tolist(), inversion.per_image()):
-            sample.set_metainfo(dict(nfe=nfe, inversion=found))
+        self.describe(batch_data_samples, inversion)
         return self.add_pred_to_datasample(batch_data_samples, results)
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList):

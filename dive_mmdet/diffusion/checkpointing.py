@@ -2,20 +2,16 @@
 from collections.abc import Callable
 from functools import partial
 
-import torch
 from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
+
+from dive_mmdet.compat import enabled_kernels, sdpa_kernel
 
 from .denoisers.dit import DiTBlock
 from .token_transformer import TransformerLayer
 
-ATTENTION = {SDPBackend.FLASH_ATTENTION: torch.backends.cuda.flash_sdp_enabled,
-             SDPBackend.EFFICIENT_ATTENTION: torch.backends.cuda.mem_efficient_sdp_enabled,
-             SDPBackend.MATH: torch.backends.cuda.math_sdp_enabled,
-             SDPBackend.CUDNN_ATTENTION: torch.backends.cuda.cudnn_sdp_enabled}
 BLOCKS = (BasicTransformerBlock, DiTBlock, ResnetBlock2D, TransformerLayer, nn.TransformerEncoderLayer)
 
 
@@ -32,9 +28,9 @@ def checkpoint_blocks(module: nn.Module) -> None:
 
 def _checkpointed(forward: Callable, *args, **kwargs):
     """`forward`, computed again at the backward by the same kernels: torch repeats autocast, not this choice."""
-    backends = [backend for backend, enabled in ATTENTION.items() if enabled()]
+    kernels = enabled_kernels()
 
     def repeatable(*args, **kwargs):
-        with sdpa_kernel(backends):
+        with sdpa_kernel(kernels):
             return forward(*args, **kwargs)
     return checkpoint(repeatable, *args, use_reentrant=False, preserve_rng_state=False, **kwargs)

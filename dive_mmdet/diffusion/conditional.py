@@ -7,31 +7,28 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from dive_mmdet.checkpoints.loading import require_all_weights
+from dive_mmdet.moved import refuse
 from dive_mmdet.registry import MODELS
 
 from .checkpointing import checkpoint_blocks
 from .compiling import compile_in_place, packed_weights
 from .schedule import PREDICTION_TYPES
 
-LOSSES = {'l2': nn.functional.mse_loss, 'l1': nn.functional.l1_loss}
+MOVED = {name: f'`model.loss.{new}` in the config that trains' for name, new in dict(
+    loss_type='norm', loss_space='space', timestep_exponent='timestep_exponent', class_dropout='class_dropout').items()}
 
 
 class ConditionalGenerator(BaseModule):
     """A conditional diffusion model of images behind three faces.
 
     They are `encode` (images -> latents), `embed` (ids -> token rows) and `predict_noise` (noised latents and token
-    rows -> noise); rows need not come from the table, so a condition can be optimised. `loss` trains it.
+    rows -> noise); rows need not come from the table, so a condition can be optimised.
 
     Args:
         vocabulary: ids of a condition.
         table: (num_tokens, D) rows of the ids, as `table.weight`.
         first_stage, schedule, condition, denoiser: configs of the parts.
         prediction_type: what the denoiser's output is: `epsilon` (published), `sample` or `v_prediction`.
-        loss_type: `l2`, or `l1` (published for the layout model).
-        loss_space: in which prediction type the error is measured; the output's own by default.
-        timestep_exponent: training draws t = T u^exponent with u uniform in [0, 1): 1 is uniform (published), less
-            prefers high noise, where the condition matters most.
-        class_dropout: probability of hiding a class at training.
         compile: compile the denoiser at its first use (torch.compile; needs a C++ compiler on a CPU). Worth its minute
             or two in long runs; numbers change by rounding. Frozen, on a CPU, it also packs its weights, see
             `packed_weights`.
@@ -41,22 +38,18 @@ class ConditionalGenerator(BaseModule):
     """
 
     def __init__(self, vocabulary, table: nn.Module, first_stage: dict, schedule: dict, condition: dict, denoiser: dict,
-                 prediction_type: str, loss_type: str, loss_space: str | None, timestep_exponent: float,
-                 class_dropout: float, compile: bool, channels_last: bool, checkpointing: bool,
-                 init_cfg: dict | None):
+                 prediction_type: str = 'epsilon', compile: bool = False, channels_last: bool = False,
+                 checkpointing: bool = False, init_cfg: dict | None = None, **unknown):
+        refuse(type(self).__name__, unknown, MOVED)
         super().__init__(init_cfg)
         if prediction_type not in PREDICTION_TYPES:
             raise ValueError(f"Unknown prediction_type '{prediction_type}': use one of {', '.join(PREDICTION_TYPES)}.")
-        if loss_type not in LOSSES:
-            raise ValueError(f"Unknown loss_type '{loss_type}': use one of {', '.join(LOSSES)}.")
         self.vocabulary, self.table = vocabulary, table
         self.first_stage = MODELS.build(first_stage).requires_grad_(False)
         self.schedule = MODELS.build(schedule)
         self.condition = MODELS.build(condition)
         self.denoiser = MODELS.build(denoiser)
-        self.prediction_type, self.loss_type = prediction_type, loss_type
-        self.loss_space = loss_space or prediction_type
-        self.timestep_exponent, self.class_dropout = timestep_exponent, class_dropout
+        self.prediction_type = prediction_type
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.denoiser.to(memory_format=self.memory_format)
         for part in (self.condition, self.denoiser) if checkpointing else ():
@@ -96,31 +89,14 @@ class ConditionalGenerator(BaseModule):
 
     def predict_noise(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
         """Predicted noise (B, c, h, w) at timesteps (B,) under token rows (B, L, D)."""
-        return self.schedule.to_epsilon(self._output(x_t, t, rows), x_t, t, self.prediction_type)
+        return self.schedule.to_epsilon(self.predict(x_t, t, rows), x_t, t, self.prediction_type)
 
-    def _output(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
+    def predict(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
+        """The denoiser's output, of type `prediction_type`, (B, c, h, w); arguments as of `predict_noise`."""
         context = self.condition(rows)
         with packed_weights(self.denoiser) if self.compiled else nullcontext():
             return self.denoiser(x_t.contiguous(memory_format=self.memory_format), t, context)
 
     @abstractmethod
-    def training_rows(self, ids: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Rows of training conditions, some of whose classes are hidden, (N, L) -> (N, L, D)."""
-
-    def loss(self, latents: Tensor, ids: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Training loss at random timesteps, latents (N, c, h, w) and token ids (N, L) -> scalar."""
-        u = torch.rand(len(latents), generator=generator).to(latents.device)
-        t = (self.schedule.num_steps * u ** self.timestep_exponent).long()
-        noise = torch.randn(latents.shape, generator=generator).to(latents)
-        rows = self.training_rows(ids, generator)
-        x_t = self.schedule.q_sample(latents, t, noise)
-        return self._loss(self._output(x_t, t, rows), latents, x_t, t, noise)
-
-    def _loss(self, output: Tensor, x0: Tensor, x_t: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        if self.loss_space != self.prediction_type:
-            epsilon = self.schedule.to_epsilon(output, x_t, t, self.prediction_type)
-            weight = self.schedule.error_weight(t, self.loss_space).view(-1, 1, 1, 1)
-            return (LOSSES[self.loss_type](epsilon, noise, reduction='none') * weight).mean()
-        signal, sigma = self.schedule.coefficients(t, x0)
-        target = {'epsilon': noise, 'sample': x0, 'v_prediction': signal * noise - sigma * x0}[self.prediction_type]
-        return LOSSES[self.loss_type](output, target)
+    def hide_classes(self, ids: Tensor, probability: float, rng: torch.Generator | None = None) -> Tensor:
+        """Conditions some of whose classes are unknown, each hidden with that probability, (N, L) -> (N, L)."""

@@ -1,12 +1,15 @@
 """Mixed precision on any device; mmengine's AmpOptimWrapper refuses CPUs."""
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from dive_mmdet.compat import SDPBackend, sdpa_kernel
 
 # TF32 is float32 whose products GPUs round to 10 bits; CPUs compute it as float32.
 PRECISIONS = {'float32': None, 'tf32': None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 TRAINING = ('float32', 'tf32', 'bfloat16')
+CPU_INFO = Path('/proc/cpuinfo')  # torch itself tells what a CPU can do since 2.11
 
 
 def require_precision(name: str, training: bool = False) -> str:
@@ -24,9 +27,9 @@ def require_precision(name: str, training: bool = False) -> str:
 def fastest_precision() -> str:
     """`bfloat16` where this machine multiplies it in hardware, else `float32`."""
     if torch.cuda.is_available():
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        fast = torch.cuda.get_device_capability() >= (8, 0)
     else:
-        fast = torch.cpu.get_capabilities().get('avx512_bf16', False)
+        fast = CPU_INFO.is_file() and 'avx512_bf16' in CPU_INFO.read_text().split()
     return 'bfloat16' if fast else 'float32'
 
 
@@ -58,5 +61,5 @@ def mixed_precision(device: torch.device, precision: str):
             stack.enter_context(torch.autocast(device.type, dtype))
             if device.type == 'cpu' and torch.is_grad_enabled():
                 # The backward of the fused attention is several times slower in bfloat16 than in float32 on a CPU.
-                stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+                stack.enter_context(sdpa_kernel([SDPBackend.MATH]))
         yield

@@ -64,6 +64,13 @@ class NoiseSchedule(nn.Module):
             return signal * prediction + sigma * x_t
         return prediction
 
+    def target(self, x0: Tensor, noise: Tensor, t: Tensor, prediction_type: str) -> Tensor:
+        """What a network should predict: the noise, x_0, or v = sqrt(abar) noise - sqrt(1 - abar) x_0, (B, ...)."""
+        if prediction_type == 'v_prediction':
+            signal, sigma = self.coefficients(t, x0)
+            return signal * noise - sigma * x0
+        return x0 if prediction_type == 'sample' else noise
+
     def to_sample(self, epsilon: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """Predicted x_0 from predicted noise, (B, ...)."""
         signal, sigma = self.coefficients(t, x_t)

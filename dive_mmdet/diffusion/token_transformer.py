@@ -4,24 +4,24 @@ from torch import Tensor, nn
 
 from dive_mmdet.registry import MODELS
 
+NUM_HEADS, HEAD_DIM, MLP_RATIO = 8, 64, 4  # as released, whatever the width
+
 
 class SelfAttention(nn.Module):
     """Attention among all positions, without a mask and without biases of query, key and value.
 
     Args:
-        dim: D of the sequence.
-        num_heads, head_dim: of the attention; their product need not be D.
+        dim: D of the sequence, which need not be that of all heads together.
     """
 
-    def __init__(self, dim: int, num_heads: int, head_dim: int):
+    def __init__(self, dim: int):
         super().__init__()
-        self.num_heads = num_heads
-        self.to_q, self.to_k, self.to_v = (nn.Linear(dim, num_heads * head_dim, bias=False) for _ in range(3))
-        self.to_out = nn.Linear(num_heads * head_dim, dim)
+        self.to_q, self.to_k, self.to_v = (nn.Linear(dim, NUM_HEADS * HEAD_DIM, bias=False) for _ in range(3))
+        self.to_out = nn.Linear(NUM_HEADS * HEAD_DIM, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D)."""
-        q, k, v = (project(x).unflatten(2, (self.num_heads, -1)).transpose(1, 2)         # (B, heads, L, head_dim)
+        q, k, v = (project(x).unflatten(2, (NUM_HEADS, -1)).transpose(1, 2)         # (B, heads, L, head_dim)
                    for project in (self.to_q, self.to_k, self.to_v))
         mixed = nn.functional.scaled_dot_product_attention(q, k, v)
         return self.to_out(mixed.transpose(1, 2).flatten(2))
@@ -32,15 +32,13 @@ class TransformerLayer(nn.Module):
 
     Args:
         dim: D of the sequence.
-        num_heads, head_dim: of the attention.
-        mlp_ratio: width of the MLP over D.
     """
 
-    def __init__(self, dim: int, num_heads: int, head_dim: int, mlp_ratio: int):
+    def __init__(self, dim: int):
         super().__init__()
         self.attention_norm, self.mlp_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.attention = SelfAttention(dim, num_heads, head_dim)
-        self.mlp = nn.Sequential(nn.Linear(dim, mlp_ratio * dim), nn.GELU(), nn.Linear(mlp_ratio * dim, dim))
+        self.attention = SelfAttention(dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, MLP_RATIO * dim), nn.GELU(), nn.Linear(MLP_RATIO * dim, dim))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D)."""
@@ -59,19 +57,15 @@ class TokenTransformer(nn.Module):
         row_dim: D, width of the token table and of the context.
         length: L, tokens of a layout.
         num_layers: of the transformer.
-        num_heads, head_dim: of its attention.
-        mlp_ratio: width of its MLP over D.
     """
 
     order_free = False
 
-    def __init__(self, row_dim: int, length: int, num_layers: int, num_heads: int = 8, head_dim: int = 64,
-                 mlp_ratio: int = 4):
+    def __init__(self, row_dim: int, length: int, num_layers: int):
         super().__init__()
         self.row_dim = self.context_dim = row_dim
         self.positions = nn.Parameter(0.02 * torch.randn(length, row_dim))
-        self.layers = nn.Sequential(*[
-            TransformerLayer(row_dim, num_heads, head_dim, mlp_ratio) for _ in range(num_layers)])
+        self.layers = nn.Sequential(*[TransformerLayer(row_dim) for _ in range(num_layers)])
         self.norm = nn.LayerNorm(row_dim)
 
     def forward(self, rows: Tensor) -> Tensor:

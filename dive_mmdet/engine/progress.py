@@ -1,6 +1,8 @@
 """What a running test says about itself."""
 import sys
 import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
 
 
@@ -8,7 +10,7 @@ class Progress:
     """Counts images and says how far they are, from a thread of its own: an image may take longer than a line.
 
     Args:
-        logger: gets a line at least every `log_seconds`.
+        say: gets a line at least every `log_seconds`.
         total: images of this rank.
         log_seconds: between two lines.
         title: in front of every line.
@@ -17,14 +19,14 @@ class Progress:
         ValueError: `log_seconds` is not positive or no number.
     """
 
-    def __init__(self, logger, total: int, log_seconds: float, title: str):
+    def __init__(self, say: Callable[[str], None], total: int, log_seconds: float, title: str):
         if not isinstance(log_seconds, (int, float)) or not 0 < log_seconds < float('inf'):
             raise ValueError(f'log_seconds is {log_seconds!r}: give more than 0 seconds.')
-        self.logger, self.total, self.log_seconds, self.title = logger, total, log_seconds, title
+        self.say, self.total, self.log_seconds, self.title = say, total, log_seconds, title
         self.stored = self.computed = self.failed = 0
         self.seconds = self.nfe = 0.0
         self.metric = ''
-        self._ended = threading.Event()
+        self._began, self._ended = time.monotonic(), threading.Event()
         self._live = sys.stderr.isatty()
 
     @property
@@ -45,9 +47,11 @@ class Progress:
     def line(self) -> str:
         """One line."""
         now = self.scalars()
+        if not self.computed and self.done < self.total:  # the first ones, on which a compiler may work too
+            return f'{self.title}: {self.done}/{self.total} images, {time.monotonic() - self._began:.0f} s so far'
         eta = timedelta(seconds=round(now['seconds_per_image'] * (self.total - self.done)))
         parts = [f'{self.title}: {self.done}/{self.total} images', f'{self.stored} from the store' * bool(self.stored),
-                 f'{self.failed} failed' * bool(self.failed), f'eta {eta if self.computed else "unknown"}',
+                 f'{self.failed} failed' * bool(self.failed), f'eta {eta}',
                  f'{now["seconds_per_image"]:.2f} s and {now["nfe_per_image"]:.0f} evaluations an image',
                  self.metric]
         return ', '.join(part for part in parts if part)
@@ -62,7 +66,7 @@ class Progress:
         self._thread.join()
         if self._live:
             print(file=sys.stderr)
-        self.logger.info(self.line())
+        self.say(self.line())
 
     def _speak(self) -> None:
         wait, since = min(1.0, self.log_seconds) if self._live else self.log_seconds, 0.0
@@ -72,4 +76,4 @@ class Progress:
                 print(f'\r\033[K{self.line()}', end='', file=sys.stderr, flush=True)
             if since >= self.log_seconds:
                 since = 0.0
-                self.logger.info(self.line())
+                self.say(self.line())

@@ -3,6 +3,7 @@ import errno
 import math
 import sys
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from dive_mmdet.registry import LOOPS
 
 from .image_inference import ImageInference, Outcome
 from .interruption import ends_on_signals, resume_command
-from .metrics_so_far import metrics_so_far
 from .progress import Progress
-from .records.fingerprint import fingerprint_parts
+from .records.fingerprint import changes, data_parts, result_parts
 from .records.plain_samples import add_plain, nothing_found
+from .records.record import Image, Record
 from .records.record_log import RecordLog, StoreError
+from .scores import scores_of
 
 ON_ERROR = ('record', 'raise')
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -39,8 +41,9 @@ class ResumableTestLoop(TestLoop):
     Args:
         runner, evaluator, fp16: as in `TestLoop`.
         dataloader: config of a data loader.
-        resume: go on with what is stored, which must have been made with the same config and weights; images that
-            failed are tried again.
+        resume: go on with what is stored, which must have been made with the same config, weights and data set; images
+            that failed are tried again.
+        other_images: go on with what is stored for the same images of another data set too.
         on_error: an image that fails is `record`ed and counts as one without detections, or `raise`s.
         sync_seconds: see `RecordLog`.
         log_seconds: at most so long between two lines in the log.
@@ -51,13 +54,16 @@ class ResumableTestLoop(TestLoop):
     """
 
     def __init__(self, runner, dataloader: dict, evaluator, fp16: bool = False, resume: bool = False,
-                 on_error: str = 'record', sync_seconds: float = 5.0, log_seconds: float = 30.0):
+                 other_images: bool = False, on_error: str = 'record', sync_seconds: float = 5.0,
+                 log_seconds: float = 30.0):
         if on_error not in ON_ERROR:
             raise ValueError(f"Unknown on_error '{on_error}': use {' or '.join(ON_ERROR)}.")
         guard_loading()  # weights are loaded after loops are built
         guarded = dict(type='dive_mmdet.GuardedDataset', dataset=dataloader['dataset'])
         super().__init__(runner, dict(dataloader, dataset=guarded), evaluator, fp16)
-        self.resume, self.on_error, self.sync_seconds, self.log_seconds = resume, on_error, sync_seconds, log_seconds
+        self.resume, self.other_images, self.on_error = resume, other_images, on_error
+        self.sync_seconds, self.log_seconds = sync_seconds, log_seconds
+        self.show: Callable[[str], None] | None = None  # gets the lines of progress instead of the Runner's log
         # Items stay apart, so that those which are stored already need no model.
         self.collate, self.dataloader.collate_fn = self.dataloader.collate_fn, list
 
@@ -67,13 +73,14 @@ class ResumableTestLoop(TestLoop):
             self.runner.call_hook('before_test')
             self.runner.call_hook('before_test_epoch')
             self.runner.model.eval()
+            self._require_annotations()
             self.inference = ImageInference(self.runner.model, self.collate, self.fp16, self.on_error == 'raise')
             self.failures: list[str] = []
             self.began, self.judging = time.monotonic(), 0.0
             self.log = self._open_log()
             try:
                 self._begin()
-                with Progress(self.runner.logger, len(self.dataloader.sampler), self.log_seconds,
+                with Progress(self.show or self.runner.logger.info, len(self.dataloader.sampler), self.log_seconds,
                               f'rank {self.log.rank} of {self.log.ranks}') as self.progress:
                     for idx, items in enumerate(self.dataloader):
                         self.run_iter(idx, items)
@@ -93,9 +100,10 @@ class ResumableTestLoop(TestLoop):
         readable = [item for item in items if item.data is not None]
         data_batch = self.collate([item.data for item in readable]) if readable else {}
         self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
-        samples = {item.image: self._stored(item) for item in readable}
+        contents = {item.image: item.content for item in readable}
+        samples = {item.image: self._stored(item, contents[item.image]) for item in readable}
         for outcome in self.inference.run([item for item in items if samples.get(item.image) is None]):
-            samples[outcome.item.image] = self._store(outcome)
+            samples[outcome.item.image] = self._store(outcome, contents.get(outcome.item.image))
         self.evaluator.process(data_samples=[samples[item.image] for item in items], data_batch=data_batch)
         self.runner.visualizer.add_scalars({f'test/{name}': value for name, value in self.progress.scalars().items()},
                                            step=self.progress.done)
@@ -106,14 +114,45 @@ class ResumableTestLoop(TestLoop):
     def _open_log(self) -> RecordLog:
         rank, ranks = get_dist_info()
         model = self.runner.model  # several ranks wrap it, and its weights would have other names in the fingerprint
-        parts = fingerprint_parts(self.runner.cfg, model.module if is_model_wrapper(model) else model, fp16=self.fp16)
+        parts = result_parts(self.runner.cfg, model.module if is_model_wrapper(model) else model, fp16=self.fp16)
         log = RecordLog(Path(self.runner.work_dir) / 'records', parts, rank, ranks, self.sync_seconds)
         if log.index.finished and not self.resume:
             log.close()
             raise StoreError(f'{log.folder} holds {len(log.index.finished)} finished images: go on with '
                              f'`{resume_command()}`, or give another --work-dir.')
+        self._require_same_data(log)
         barrier()  # before anyone writes
         return log
+
+    def _require_same_data(self, log: RecordLog) -> None:
+        before = [session['data'] for session in log.index.sessions if 'data' in session]
+        what = changes(before[-1], data_parts(self.runner.cfg)) if before and log.index.finished else ''
+        if what and not self.other_images:
+            log.close()
+            raise StoreError(f'{log.folder} holds {len(log.index.finished)} images that were made with something else '
+                             f'({what}): give another --work-dir, or undo the change.')
+
+    def _metrics(self) -> list:
+        return getattr(self.evaluator, 'metrics', [self.evaluator])
+
+    def _require_annotations(self) -> None:
+        """Refuse an evaluator that judges other images now, instead of after the last one."""
+        for metric in self._metrics():
+            if hasattr(metric, 'require_images'):
+                metric.require_images(self.dataloader.dataset)
+
+    def order(self) -> list[Image]:
+        """The images of the data set."""
+        return self.dataloader.dataset.images
+
+    def records(self) -> dict[Image, Record]:
+        """What is stored of them, by image in the order of the data set."""
+        finished = self.log.index.finished
+        return {image: Record.from_plain(finished[image].read()) for image in self.order() if image in finished}
+
+    def failed(self) -> list[Image]:
+        """The images that failed and were never finished."""
+        return [image for image in self.order() if image in self.log.index.failed]
 
     def _begin(self) -> None:
         logger, dataset = self.runner.logger, self.dataloader.dataset
@@ -121,41 +160,40 @@ class ResumableTestLoop(TestLoop):
             logger.warning(f'The last record of {path} was cut off and is dropped: its image is computed again.')
         for where in self.log.index.damaged:
             logger.warning(f'Damaged: {where}, which is computed again.')
-        self.log.begin(images=len(dataset), classes=dataset.metainfo.get('classes'),
-                       annotations=self._annotations(), command=resume_command())
+        order = dict(order=self.order()) if self.log.rank == 0 else {}
+        self.log.begin(images=len(dataset), classes=dataset.metainfo.get('classes'), data=data_parts(self.runner.cfg),
+                       annotations=self.annotations, command=resume_command(), **order)
 
-    def _annotations(self) -> str | None:
-        """Of the evaluator, where that is COCO's."""
-        configs = self.runner.cfg.get('test_evaluator') or []
-        paths = [config.get('ann_file') for config in ([configs] if isinstance(configs, dict) else configs)
-                 if str(config.get('type')).endswith('CocoMetric')]
-        return str(Path(paths[0]).resolve()) if paths and paths[0] else None
+    @property
+    def annotations(self) -> str | None:
+        """The evaluator's annotation file, where it has one."""
+        paths = filter(None, (getattr(metric, 'ann_file', None) for metric in self._metrics()))
+        return next((str(Path(path).resolve()) for path in paths), None)
 
     def _judge(self) -> None:
         """Say the metric of the images so far, as often as that takes less than a part in 500 of the time."""
         now = time.monotonic()
         if 500 * self.judging > now - self.began:
             return
-        index, classes = self.log.index, self.dataloader.dataset.metainfo.get('classes')
-        records = {image: place.read() for image, place in index.finished.items()}
+        records, classes = self.records(), self.dataloader.dataset.metainfo.get('classes')
         try:
-            metrics = metrics_so_far(records, list(index.failed), self._annotations(), classes)
+            metrics = scores_of(records, self.failed(), self.annotations, classes)
         except Exception as error:  # a look ends no run
             self.runner.logger.warning(f'No metric before the end: {one_line(error)}')
             self.judging = math.inf
             return
         self.progress.metric = ', '.join([f'{name} {value:.3f}' for name, value in metrics.items()]
-                                         + [f'of {len(records) + len(index.failed)} images alone'] * bool(metrics))
+                                         + [f'of {len(records) + len(self.failed())} images alone'] * bool(metrics))
         self.judging += time.monotonic() - now
 
-    def _stored(self, item: GuardedItem) -> BaseDataElement | None:
-        record = self.log.get(item.image)
+    def _stored(self, item: GuardedItem, content: str) -> BaseDataElement | None:
+        record = self.log.get(item.image, content)
         if record is None:
             return None
         self.progress.stored += 1
         return add_plain(item.sample, record['found'])
 
-    def _store(self, outcome: Outcome) -> BaseDataElement:
+    def _store(self, outcome: Outcome, content: str | None) -> BaseDataElement:
         image = outcome.item.image
         if outcome.failure:
             self.log.append(dict(image=image, failure=outcome.failure))
@@ -164,8 +202,8 @@ class ResumableTestLoop(TestLoop):
             return nothing_found(outcome.item, len(self.dataloader.dataset.metainfo['classes']))
         nfe = float(outcome.sample.get('nfe', 0))
         truth = dict(truth=outcome.sample.gt_label.tolist()) if 'gt_label' in outcome.sample else {}
-        self.log.append(dict(image=image, found=outcome.found, seconds=outcome.seconds, nfe=nfe, time=time.time(),
-                             **truth))
+        self.log.append(dict(image=image, content=content, found=outcome.found, seconds=outcome.seconds, nfe=nfe,
+                             time=time.time(), **truth))
         self.progress.add(outcome.seconds, nfe)
         return outcome.sample
 

@@ -1,21 +1,27 @@
 """What a work dir says of a run, from its files alone."""
 import socket
 import time
+from functools import cached_property
 from pathlib import Path
 
-from .metrics_so_far import metrics_so_far
+from .records.record import Image, Record
 from .records.record_index import RecordIndex
 from .records.record_log import holder
+from .scores import scores_of
 
 
 class RunState:
-    """A running or dead test.
+    """A running, finished or dead test.
 
     Args:
         work_dir: of the test.
 
+    Attributes:
+        records: of the images of the last session that are finished, by image, in the order of its data set.
+        failures: why images of it failed, by image.
+
     Raises:
-        FileNotFoundError: no run of `ResumableTestLoop` began there.
+        FileNotFoundError: no run began there.
     """
 
     def __init__(self, work_dir: Path):
@@ -24,12 +30,24 @@ class RunState:
         if not self.index.sessions:
             raise FileNotFoundError(f'{work_dir} holds no records: give the --work-dir of a test with '
                                     'dive_mmdet.ResumableTestLoop.')
-        started = self.index.sessions[-1]['time']
         self.session = self.index.sessions[-1]
-        self.records = {image: place.read() for image, place in self.index.finished.items()}
-        self.failures = {image: place.read()['failure'] for image, place in self.index.failed.items()}
-        every = list(self.records.values())
-        self.latest = [record for record in every if record['time'] >= started] or every
+        plain = {image: place.read() for image, place in self.index.finished.items() if self._asked(image)}
+        self.records = {image: Record.from_plain(plain[image]) for image in self.session.get('order') or plain
+                        if plain.get(image)}
+        self.failures = {image: place.read()['failure'] for image, place in self.index.failed.items()
+                         if self._asked(image)}
+        times = {image: record['time'] for image, record in plain.items() if record and 'time' in record}
+        latest = [image for image, moment in times.items() if moment >= self.session['time']] or list(times)
+        self.latest = [self.records[image] for image in latest]
+        self._last = max([self.session['time'], *(times[image] for image in latest)])
+
+    @cached_property
+    def _wanted(self) -> set[Image] | None:
+        return None if self.session.get('order') is None else set(self.session['order'])
+
+    def _asked(self, image: Image) -> bool:
+        """Whether an image belongs to the last session's data set; its store may hold more."""
+        return self._wanted is None or image in self._wanted
 
     @property
     def images(self) -> int:
@@ -51,13 +69,13 @@ class RunState:
         """Of the last run, by all its ranks together, or of those before where it computed none; nan where none did."""
         if not self.latest:
             return float('nan')
-        return sum(record['seconds'] for record in self.latest) / len(self.latest) / self.session['ranks']
+        return sum(record.seconds for record in self.latest) / len(self.latest) / self.session['ranks']
 
     @property
     def silent_for(self) -> float:
         """Seconds since the last run began or finished an image."""
-        return time.time() - max([self.session['time'], *(record['time'] for record in self.latest)])
+        return time.time() - self._last
 
     def metrics(self) -> dict[str, float]:
-        """See `metrics_so_far`."""
-        return metrics_so_far(self.records, list(self.failures), self.session['annotations'], self.session['classes'])
+        """See `scores_of`."""
+        return scores_of(self.records, list(self.failures), self.session['annotations'], self.session['classes'])

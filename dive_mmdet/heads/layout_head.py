@@ -2,9 +2,8 @@
 from dataclasses import dataclass
 
 import torch
-from mmdet.structures import DetDataSample
 from mmengine.model import BaseModule
-from mmengine.structures import InstanceData
+from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor
 
 from dive_mmdet.checkpoints.loading import require_all_weights
@@ -132,7 +131,7 @@ class LayoutHead(BaseModule):
         return FoundObjects(layout.boxes[valid], labels, inversion.evidence[image, slots],
                             inversion.class_evidence[image, slots])
 
-    def decode(self, inversion: Inversion, vocabulary: LayoutVocabulary, data_samples: list[DetDataSample],
+    def decode(self, inversion: Inversion, vocabulary: LayoutVocabulary, data_samples: list[BaseDataElement],
                rescale: bool = True) -> list[InstanceData]:
         """Detections of N images.
 
@@ -173,7 +172,7 @@ class LayoutHead(BaseModule):
         return class_features / torch.stack([self.class_scale.double().cpu(), torch.ones((), dtype=torch.float64)])
 
 
-def extent(sample: DetDataSample, rescale: bool) -> Tensor:
+def extent(sample: BaseDataElement, rescale: bool) -> Tensor:
     """Width and height, twice, of what the generator saw, in pixels of the original image or of the input, (4,)."""
     crop = sample.get('crop_box')
     if rescale and crop is not None:
@@ -182,7 +181,7 @@ def extent(sample: DetDataSample, rescale: bool) -> Tensor:
     return torch.tensor([width, height] * 2)
 
 
-def corner(sample: DetDataSample, rescale: bool) -> Tensor:
+def corner(sample: BaseDataElement, rescale: bool) -> Tensor:
     """Where its top left lies, x and y twice, (4,)."""
     crop = sample.get('crop_box')
     return torch.tensor([0, 0, 0, 0] if crop is None or not rescale else [*crop[:2]] * 2)

@@ -4,32 +4,37 @@ from torch import nn
 
 from dive_mmdet.checkpoints.untrusted import guard_loading
 from dive_mmdet.inversion import Likelihood
+from dive_mmdet.moved import refuse
 from dive_mmdet.registry import HOOKS, MODELS
 
 from .unwrapped import install_on, unwrapped
 
+MOVED = {name: f'`model.{name}`' for name in ('inverter', 'objective', 'batch_size')}
+
 
 @HOOKS.register_module()
 class InversionHook(Hook):
-    """Builds the inverter and its objective and installs them on the detector before its weights are loaded.
+    """Builds the search and its objective and installs them on the model before its weights are loaded.
 
-    Args:
-        inverter: config of `ProposalInverter`, `GradientInverter` or another with `invert(posterior)`.
-        objective: arguments of `Likelihood` but the generator.
-        batch_size: network evaluations at once.
+    It has no settings: those of the model hold for every interface, also where no hooks run.
+
+    Raises:
+        ValueError: a setting that is the model's.
     """
 
-    def __init__(self, inverter: dict, objective: dict, batch_size: int = 512):
-        self.inverter, self.objective, self.batch_size = inverter, objective, batch_size
+    def __init__(self, **settings):
+        refuse('InversionHook', settings, MOVED)
 
     def install(self, model: nn.Module) -> None:
-        """Put the search on a detector."""
-        model.install_inverter(MODELS.build(self.inverter), Likelihood(model.backbone, **self.objective),
-                               self.batch_size)
+        """Put the search on a model, as its `search` says."""
+        if model.search.inverter is not None:
+            model.inverter = MODELS.build(model.search.inverter)
+        model.likelihood = Likelihood(model.backbone, **model.search.objective)
 
     def before_run(self, runner) -> None:
         """Called before the Runner loads weights."""
         guard_loading()
+        unwrapped(runner.model).cfg = runner.cfg
         install_on(runner.model, self)
 
     def before_val(self, runner) -> None:

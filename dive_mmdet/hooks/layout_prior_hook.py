@@ -3,26 +3,31 @@ from mmengine.hooks import Hook
 from torch import nn
 
 from dive_mmdet.checkpoints.untrusted import guard_loading
+from dive_mmdet.moved import refuse
 from dive_mmdet.registry import HOOKS, MODELS
 
 from .unwrapped import install_on
 
+MOVED = dict(prior='`model.prior`', weight='`model.prior_weight`')
+
 
 @HOOKS.register_module()
 class LayoutPriorHook(Hook):
-    """Builds the prior and installs it on the detector before its weights are loaded.
+    """Builds the prior and installs it on the model before its weights are loaded; a model may have none.
 
-    Args:
-        prior: config of the prior.
-        weight: of its energy in the objective; 1 in the paper's formula.
+    It has no settings: those of the model hold for every interface, also where no hooks run.
+
+    Raises:
+        ValueError: a setting that is the model's.
     """
 
-    def __init__(self, prior: dict, weight: float = 1.0):
-        self.prior, self.weight = prior, weight
+    def __init__(self, **settings):
+        refuse('LayoutPriorHook', settings, MOVED)
 
     def install(self, model: nn.Module) -> None:
-        """Put the prior on a detector."""
-        model.install_prior(MODELS.build(self.prior), self.weight)
+        """Put the prior on a model, as its `search` says."""
+        if model.search.prior is not None:
+            model.prior = MODELS.build(model.search.prior).requires_grad_(False)
 
     def before_run(self, runner) -> None:
         """Called before the Runner loads weights."""

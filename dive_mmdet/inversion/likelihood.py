@@ -37,10 +37,15 @@ class Likelihood(nn.Module):
         """P, pairs in the bank."""
         return len(self.bank)
 
-    def on_bank(self, num_pairs: int) -> 'Likelihood':
-        """The same objective on a bank of another size, on the same device."""
-        other = Likelihood(self.generator, num_pairs, self.low, self.high, self.space, self.seed, self.precision)
-        return other.to(self.bank.noise.device)
+    def settings(self) -> dict:
+        """Its arguments but the generator."""
+        return dict(num_pairs=len(self), low=self.low, high=self.high, space=self.space, seed=self.seed,
+                    precision=self.precision)
+
+    def on_bank(self, num_pairs: int, seed: int | None = None) -> 'Likelihood':
+        """The same objective on a bank of another size, or of other noise, on the same device."""
+        changed = dict(num_pairs=num_pairs, seed=self.seed if seed is None else seed)
+        return Likelihood(self.generator, **{**self.settings(), **changed}).to(self.bank.noise.device)
 
     def pair_errors(self, latents: Tensor, rows: Tensor, pairs: Tensor, reduce: bool = True) -> Tensor:
         """Error of each item on one pair.

@@ -8,6 +8,8 @@ from .atlas import Atlas
 from .enumeration import AdaptiveEnumeration
 from .posterior import Posterior
 
+TEMPERATURE = 0.3  # in standard deviations of the compared energies
+
 
 class ExpectedImages:
     """What the generator expects of each class before it sees any image, made once for all images.
@@ -31,12 +33,12 @@ class ShortlistInverter(AdaptiveEnumeration):
     The condition v starts as the mean class row. A round takes one gradient of the energy on few pairs, which predicts
     the energy of every class k,
 
-        E(k) - E(v) = gradient . (row_k - v) + w (curvature |a_k - a_v|^2 + expected (|x - a_k|^2 - |x - a_v|^2)),
+        E(k) - E(v) = gradient . (row_k - v) + w expected (|x - a_k|^2 - |x - a_v|^2),
 
     a_k being what the generator expects of class k before it sees an image, and w what such a difference of x_0 weighs
     in the energy. |x - a_k|^2 is the error at the last timestep, where x_t holds nothing of the image x, so that one
     evaluation a class serves all images. The best classes that were not compared before are compared on the pairs of
-    the first stage, and v moves to the mean of the rows of all compared ones, weighed by exp(-E / temperature).
+    the first stage, and v moves to the mean of the rows of all compared ones, weighed by exp(-E / TEMPERATURE).
     Predictions choose what is asked, energies what is answered.
 
     Args:
@@ -45,8 +47,6 @@ class ShortlistInverter(AdaptiveEnumeration):
         gradient_pairs: first pairs of the bank that a gradient is taken on; it costs three evaluations a pair.
         expected: weight of the error at the last timestep; 0 where nothing is to be expected from pure noise (latents,
             a generator that predicts epsilon).
-        curvature: 1 where the denoiser predicts x_0, is linear in the row and does not look at x_t; 0 is first order.
-        temperature: of the mean, in units of the standard deviation of the compared energies.
 
     Raises:
         ValueError: rounds that compare nothing or go by nothing, stages that do not narrow, or (when inverting) a bank
@@ -54,14 +54,13 @@ class ShortlistInverter(AdaptiveEnumeration):
     """
 
     def __init__(self, candidates: list[int], pairs: list[int], keep: list[int], gradient_pairs: int = 8,
-                 expected: float = 0.3, curvature: float = 0.0, temperature: float = 0.3):
+                 expected: float = 0.3):
         super().__init__(pairs, keep)
-        if min(candidates, default=0) < 1 or gradient_pairs < 1 or temperature <= 0 or min(expected, curvature) < 0:
+        if min(candidates, default=0) < 1 or gradient_pairs < 1 or expected < 0:
             raise ValueError(f'Every round compares classes by a gradient, got candidates={list(candidates)}, '
-                             f'gradient_pairs={gradient_pairs}, expected={expected}, curvature={curvature} and '
-                             f'temperature={temperature}: give positive numbers, the weights at least 0.')
-        self.candidates, self.gradient_pairs = list(candidates), gradient_pairs
-        self.expected, self.curvature, self.temperature = expected, curvature, temperature
+                             f'gradient_pairs={gradient_pairs} and expected={expected}: give positive numbers, the '
+                             'weight at least 0.')
+        self.candidates, self.gradient_pairs, self.expected = list(candidates), gradient_pairs, expected
         self.expected_images, self.shared_nfe = None, 0
 
     def _start(self, posterior: Posterior) -> Tensor:
@@ -81,7 +80,7 @@ class ShortlistInverter(AdaptiveEnumeration):
             energies = self._energies(posterior, compared, self.pairs[0] if self.pairs else posterior.num_pairs)
             spread = energies.std(dim=1, correction=0, keepdim=True).clamp(min=torch.finfo(energies.dtype).tiny)
             above = energies - energies.amin(dim=1, keepdim=True)
-            weight = (-above / (self.temperature * spread)).softmax(dim=1)
+            weight = (-above / (TEMPERATURE * spread)).softmax(dim=1)
             of_class = torch.zeros(count, len(rows)).scatter(1, compared, weight).to(rows)
             v, image = of_class @ rows, None if images is None else of_class @ images.of_class
         return compared
@@ -99,10 +98,10 @@ class ShortlistInverter(AdaptiveEnumeration):
         error_weight = posterior.generator.schedule.error_weight(t, 'sample')
         weight = (likelihood.weight[:self.gradient_pairs] / error_weight).mean() / of_class.shape[1]
         error = _squared_distances(x, of_class) - (x - image).square().sum(dim=1, keepdim=True)
-        return weight * (self.curvature * _squared_distances(image, of_class) + self.expected * error)
+        return weight * (self.expected * error)
 
     def _expected_images(self, posterior: Posterior) -> ExpectedImages | None:
-        if not self.expected and not self.curvature:
+        if not self.expected:
             return None
         if self.expected_images is None or self.expected_images.key != Atlas.key_of(posterior):
             self.expected_images = ExpectedImages(posterior)

@@ -163,6 +163,16 @@ class LayoutVocabulary:
         present = self.is_present(ids)
         return torch.where(present.all(dim=-1), self.num_objects, present.int().argmin(dim=-1))
 
+    def hide_classes(self, ids: Tensor, probability: float, rng: torch.Generator | None = None) -> Tensor:
+        """Layouts some of whose objects are of `any_class`, each with that probability, (N, L) -> (N, L)."""
+        if not probability:
+            return ids
+        ids = ids.clone()
+        classes = self.objects(ids)[..., CLASS]
+        hidden = (torch.rand(classes.shape, generator=rng).to(ids.device) < probability) & self.is_present(ids)
+        classes.masked_fill_(hidden, self.any_class)
+        return ids
+
     def empty(self) -> Tensor:
         """The layout without objects, (L,); a crop is the whole image."""
         ids = torch.full((self.length,), self.none)

@@ -10,6 +10,8 @@ from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
 from dive_mmdet.layout.vocabulary import TOKENS_PER_OBJECT
 from dive_mmdet.registry import MODELS
 
+SEED = 42  # of the bank's noise
+
 
 @MODELS.register_module()
 class LayoutPrior(BaseModule):
@@ -25,19 +27,19 @@ class LayoutPrior(BaseModule):
         width, num_layers, num_heads: of the transformer.
         schedule: config of the noise schedule.
         prediction_type: `epsilon` (the paper's formula), `sample` or `v_prediction`; errors are measured in it.
-        num_pairs, low, high, seed: the bank on which `energy` compares layouts, see `Likelihood`.
+        num_pairs: of the bank, over all timesteps, on which `energy` compares layouts.
         init_cfg: as in any BaseModule.
     """
 
     def __init__(self, length: int, row_dim: int, width: int, num_layers: int, num_heads: int, schedule: dict,
-                 prediction_type: str = 'epsilon', num_pairs: int = 16, low: int = 0, high: int = 1000,
-                 seed: int = 42, init_cfg: dict | None = None):
+                 prediction_type: str = 'epsilon', num_pairs: int = 16, init_cfg: dict | None = None):
         super().__init__(init_cfg)
         if prediction_type not in PREDICTION_TYPES:
             raise ValueError(f"Unknown prediction_type '{prediction_type}': use one of {', '.join(PREDICTION_TYPES)}.")
         self.length, self.row_dim, self.prediction_type = length, row_dim, prediction_type
         self.schedule = MODELS.build(schedule)
-        self.bank = NoiseBank(stratified_timesteps(num_pairs, low, high), (length, row_dim), seed)
+        timesteps = stratified_timesteps(num_pairs, 0, self.schedule.num_steps)
+        self.bank = NoiseBank(timesteps, (length, row_dim), SEED)
         self.register_buffer('row_mean', torch.zeros(row_dim))
         self.register_buffer('row_std', torch.ones(row_dim))
         self.num_objects = length // TOKENS_PER_OBJECT
@@ -89,6 +91,5 @@ class LayoutPrior(BaseModule):
 
     def _errors(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         x_t = self.schedule.q_sample(x0, t, noise)
-        signal, sigma = self.schedule.coefficients(t, x0)
-        target = {'epsilon': noise, 'sample': x0, 'v_prediction': signal * noise - sigma * x0}[self.prediction_type]
+        target = self.schedule.target(x0, noise, t, self.prediction_type)
         return (self.predict(x_t, t) - target).square().mean(dim=(1, 2))

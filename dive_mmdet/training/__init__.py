@@ -1,5 +1,6 @@
 from .class_generator_model import ClassGeneratorModel
+from .fused_adamw import FusedAdamW
 from .generator_model import GeneratorModel
 from .prior_model import LayoutPriorModel
 
-__all__ = ['ClassGeneratorModel', 'GeneratorModel', 'LayoutPriorModel']
+__all__ = ['ClassGeneratorModel', 'FusedAdamW', 'GeneratorModel', 'LayoutPriorModel']

@@ -1,17 +1,16 @@
 """Training p(x | class) by the ordinary Runner."""
 import torch
 from mmengine.model import BaseModel
-from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
 from torch import Tensor
 
 from dive_mmdet.diffusion.precision import mixed_precision, require_precision
 from dive_mmdet.inversion.likelihood import Likelihood
 from dive_mmdet.registry import MODELS
 
+from .denoising_loss import DenoisingLoss
 from .seeds import seed_of
 
 
-@MMPRETRAIN_MODELS.register_module()
 @MODELS.register_module()
 class ClassGeneratorModel(BaseModel):
     """`loss` trains the generator; `predict` asks whether it listens to its class.
@@ -20,16 +19,18 @@ class ClassGeneratorModel(BaseModel):
 
     Args:
         backbone: config of the generator.
+        loss: arguments of `DenoisingLoss` but the generator.
         listening: arguments of `Likelihood` for the check.
         precision: of the matrix products at training, `float32` or `bfloat16`; the check is always in float32.
         data_preprocessor: as in any BaseModel; images must come out in [-1, 1].
         init_cfg: as in any BaseModel.
     """
 
-    def __init__(self, backbone: dict, listening: dict | None = None, precision: str = 'float32',
-                 data_preprocessor: dict | None = None, init_cfg: dict | None = None):
+    def __init__(self, backbone: dict, loss: dict | None = None, listening: dict | None = None,
+                 precision: str = 'float32', data_preprocessor: dict | None = None, init_cfg: dict | None = None):
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
+        self.loss = DenoisingLoss(self.backbone, **loss or {})
         self.precision = require_precision(precision, training=True)
         self.likelihood = Likelihood(self.backbone, **listening or {})
 
@@ -45,7 +46,7 @@ class ClassGeneratorModel(BaseModel):
         ids = self._true_classes(data_samples).to(latents.device)
         if mode == 'loss':
             with mixed_precision(latents.device, self.precision):
-                return dict(loss=self.backbone.loss(latents, ids))
+                return dict(loss=self.loss(latents, ids))
         energies = self.listening_energies(latents, ids, [seed_of(sample.get('img_id', 0)) for sample in data_samples])
         for sample, values in zip(data_samples, energies):
             sample.set_metainfo(dict(energies=values))

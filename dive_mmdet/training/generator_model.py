@@ -1,6 +1,5 @@
 """Training p(x | layout) by the ordinary Runner."""
 import torch
-from mmdet.registry import MODELS as MMDET_MODELS
 from mmengine.model import BaseModel
 from torch import Tensor
 
@@ -9,11 +8,11 @@ from dive_mmdet.inversion.likelihood import Likelihood
 from dive_mmdet.layout.corruptions import shift_one_box, swap_one_label
 from dive_mmdet.registry import MODELS
 
+from .denoising_loss import DenoisingLoss
 from .ground_truth import true_layouts
 from .seeds import seed_of
 
 
-@MMDET_MODELS.register_module()
 @MODELS.register_module()
 class GeneratorModel(BaseModel):
     """`loss` trains the generator; `predict` asks whether it listens to its layout.
@@ -22,16 +21,18 @@ class GeneratorModel(BaseModel):
 
     Args:
         backbone: config of the generator.
+        loss: arguments of `DenoisingLoss` but the generator.
         listening: arguments of `Likelihood` for the check, and `shift`, by how much a box is moved in image sides.
         precision: of the matrix products at training, `float32`, `tf32` or `bfloat16`; the check is always in float32.
         data_preprocessor: as in any BaseModel; images must come out in [-1, 1].
         init_cfg: as in any BaseModel.
     """
 
-    def __init__(self, backbone: dict, listening: dict | None = None, precision: str = 'float32',
-                 data_preprocessor: dict | None = None, init_cfg: dict | None = None):
+    def __init__(self, backbone: dict, loss: dict | None = None, listening: dict | None = None,
+                 precision: str = 'float32', data_preprocessor: dict | None = None, init_cfg: dict | None = None):
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
+        self.loss = DenoisingLoss(self.backbone, **loss or {})
         self.precision = require_precision(precision, training=True)
         listening = dict(listening or {})
         self.shift = listening.pop('shift', 1 / 16)
@@ -45,7 +46,7 @@ class GeneratorModel(BaseModel):
         ids = true_layouts(data_samples, self.backbone.tokenizer).to(latents.device)
         if mode == 'loss':
             with mixed_precision(latents.device, self.precision):
-                return dict(loss=self.backbone.loss(latents, ids))
+                return dict(loss=self.loss(latents, ids))
         energies = self.listening_energies(latents, ids, [seed_of(sample.get('img_id', 0)) for sample in data_samples])
         for sample, values in zip(data_samples, energies):
             sample.set_metainfo(dict(energies=values))

@@ -2,14 +2,13 @@
 from typing import Sequence
 
 import torch
-from mmdet.structures import DetDataSample
-from mmdet.structures.bbox import get_box_tensor
+from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from dive_mmdet.layout import LayoutTokenizer
 
 
-def true_layouts(data_samples: Sequence[DetDataSample], tokenizer: LayoutTokenizer) -> Tensor:
+def true_layouts(data_samples: Sequence[BaseDataElement], tokenizer: LayoutTokenizer) -> Tensor:
     """Token ids of the annotated layouts, (N, L), on the samples' device.
 
     Raises:
@@ -19,7 +18,8 @@ def true_layouts(data_samples: Sequence[DetDataSample], tokenizer: LayoutTokeniz
     for sample in data_samples:
         instances = sample.gt_instances
         height, width = sample.img_shape[:2]
-        boxes = get_box_tensor(instances.bboxes).double().cpu() / torch.tensor([width, height] * 2)
+        boxes = getattr(instances.bboxes, 'tensor', instances.bboxes)  # mmdet's pipelines may keep them in a class
+        boxes = boxes.double().cpu() / torch.tensor([width, height] * 2)
         try:
             layouts.append(tokenizer.encode(boxes, tokenizer.vocabulary.categories(instances.labels.cpu())))
         except ValueError as error:

@@ -3,13 +3,11 @@ import pickle
 from pathlib import Path
 
 import torch
-from mmdet.registry import MODELS as MMDET_MODELS
 from mmengine.model import BaseModel
 from torch import Tensor
 
 from dive_mmdet.diffusion.token_table import TokenTable
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
-from dive_mmdet.layout.vocabulary import CLASS
 from dive_mmdet.registry import MODELS
 
 from .ground_truth import true_layouts
@@ -17,7 +15,6 @@ from .ground_truth import true_layouts
 TABLE_KEY = 'backbone.table.weight'
 
 
-@MMDET_MODELS.register_module()
 @MODELS.register_module()
 class LayoutPriorModel(BaseModel):
     """`loss` trains the prior on annotated layouts; images are not looked at. Its weights are named `prior.*`.
@@ -55,19 +52,13 @@ class LayoutPriorModel(BaseModel):
         if mode == 'tensor':
             return rows
         if mode == 'loss':
-            return dict(loss=self.prior.loss(self.table[self._drop_classes(ids.repeat(self.noises, 1))]))
+            hidden = self.tokenizer.vocabulary.hide_classes(ids.repeat(self.noises, 1), self.class_dropout)
+            return dict(loss=self.prior.loss(self.table[hidden]))
         shuffled = self.table[self._foreign_layouts(ids)]
         for sample, true, wrong in zip(data_samples, self.prior.energy(rows).tolist(),
                                        self.prior.energy(shuffled).tolist()):
             sample.set_metainfo(dict(energies=dict(true=true, random=wrong)))
         return data_samples
-
-    def _drop_classes(self, ids: Tensor) -> Tensor:
-        vocabulary, ids = self.tokenizer.vocabulary, ids.clone()
-        classes = vocabulary.objects(ids)[..., CLASS]
-        dropped = vocabulary.is_present(ids) & (torch.rand(classes.shape).to(ids.device) < self.class_dropout)
-        classes.masked_fill_(dropped, vocabulary.any_class)
-        return ids
 
     def _foreign_layouts(self, ids: Tensor) -> Tensor:
         """The same objects with random corners: what the prior should find unlikely."""

@@ -13,9 +13,8 @@ INVERTERS = {
 
 
 def config(inverter='exhaustive'):
-    hook = dict(type='dive_mmdet.InversionHook', inverter=INVERTERS[inverter], objective=dict(num_pairs=4))
-    return Config(dict(custom_hooks=[hook], model=dict(
-        type='DIVEClassifier', _scope_='dive_mmdet',
+    return Config(dict(custom_hooks=[dict(type='dive_mmdet.InversionHook')], model=dict(
+        type='DIVEClassifier', _scope_='dive_mmdet', inverter=INVERTERS[inverter], objective=dict(num_pairs=4),
         data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3),
         backbone=dict(
             type='dive_mmdet.ClassGenerator', num_classes=5, row_dim=16,
@@ -23,7 +22,7 @@ def config(inverter='exhaustive'):
             schedule=dict(type='dive_mmdet.NoiseSchedule'),
             denoiser=dict(type='dive_mmdet.DiT', sample_size=8, channels=1, patch_size=2, width=16, num_layers=1,
                           num_heads=2)),
-        head=dict(type='dive_mmdet.ClassHead'), hooks=[hook])))
+        head=dict(type='dive_mmdet.ClassHead'))))
 
 
 def build(inverter='exhaustive'):

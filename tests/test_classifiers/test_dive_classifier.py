@@ -39,8 +39,8 @@ def test_the_three_modes_and_no_other():
 
 def test_without_a_search_it_says_what_to_do():
     with_none = copy.deepcopy(config().model)
-    with_none.hooks = []
+    with_none.pop('inverter')
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         model = MMPRETRAIN_MODELS.build(with_none)
-    with pytest.raises(RuntimeError, match='DIVEClassifier has no inverter: name InversionHook in custom_hooks'):
+    with pytest.raises(RuntimeError, match='DIVEClassifier has no search: set `model.inverter` in its config'):
         model(images())

@@ -43,7 +43,7 @@ def work(tmp_path_factory):
     """Configs with and without hooks, and weights."""
     work = tmp_path_factory.mktemp('classifier')
     config = classifier_config(work)
-    config.dump(work / 'in_the_model.py')
+    config.dump(work / 'with_hooks.py')
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         torch.manual_seed(0)
         model = MMPRETRAIN_MODELS.build(config.model)
@@ -52,10 +52,7 @@ def work(tmp_path_factory):
             torch.nn.init.normal_(parameter, std=0.3)
     torch.save(dict(state_dict=model.state_dict(), meta={}), work / 'weights.pth')
     config.pop('custom_hooks')
-    config.dump(work / 'without_custom_hooks.py')
-    config = classifier_config(work)
-    config.model.hooks = []
-    config.dump(work / 'by_custom_hooks.py')
+    config.dump(work / 'without_hooks.py')
     return work
 
 
@@ -66,14 +63,13 @@ def run_tool(monkeypatch, tool: str, *arguments) -> None:
 
 
 @pytest.mark.parametrize('tool, config', [
-    ('ours', 'in_the_model'), ('mmpretrain', 'in_the_model'), ('mmpretrain', 'by_custom_hooks'),
-    ('mmpretrain', 'without_custom_hooks')])
+    ('ours', 'with_hooks'), ('mmpretrain', 'with_hooks'), ('mmpretrain', 'without_hooks')])
 def test_tools_and_inferencer_predict_the_same(work, monkeypatch, tool, config):
     run_tool(monkeypatch, tool, work / f'{config}.py', work / 'weights.pth', '--work-dir', work / 'run',
              '--out', work / 'out.pkl')
     found = pickle.loads((work / 'out.pkl').read_bytes())
     images = [DigitStringComposer(**COMPOSER).compose(index)[0] for index in range(6)]
-    infer = ImageClassificationInferencer(str(work / 'in_the_model.py'), str(work / 'weights.pth'), device='cpu')
+    infer = ImageClassificationInferencer(str(work / 'with_hooks.py'), str(work / 'weights.pth'), device='cpu')
     inferred = infer([image[..., None].repeat(3, axis=2) for image in images], batch_size=3)
     assert len(found) == 6
     for sample, other in zip(found, inferred):
@@ -106,9 +102,7 @@ def test_detection_and_classification_train_and_infer_in_one_process(work, tmp_p
     """In turns, each in its framework's scope; what one predicts does not change after the other ran."""
     detection = Config.fromfile(CONFIGS / 'dive/dive_gradient_digit-scenes.py')
     detection.model.backbone.denoiser.num_layers = 1
-    for hook in detection.model.hooks:
-        if 'inverter' in hook:
-            hook.inverter.loops, hook.objective.num_pairs = 1, 2
+    detection.model.inverter.loops, detection.model.objective.num_pairs = 1, 2
     with DefaultScope.overwrite_default_scope('mmdet'):
         torch.manual_seed(0)
         detector = MMDET_MODELS.build(detection.model).eval()

@@ -42,7 +42,7 @@ def test_a_class_list_longer_than_the_table():
     classes = tuple(f'{index:03d}' for index in range(1000))
     loader = SimpleNamespace(dataset=SimpleNamespace(metainfo=dict(classes=classes)))
     runner = SimpleNamespace(model=build(), test_dataloader=loader)
-    sentence = refusal(InversionHook({}, {}).before_test, runner)
+    sentence = refusal(InversionHook().before_test, runner)
     assert 'The data set has 1000 classes (000, 001, 002, ...) and the vocabulary 5' in sentence
 
 

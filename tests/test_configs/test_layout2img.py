@@ -46,6 +46,11 @@ def test_the_generator_is_the_one_that_the_converter_writes():
     assert config.generator.to_dict() == converted
 
 
+def test_training_on_measures_errors_as_the_release_did():
+    training = Config.fromfile(ROOT / 'configs/generator/layout2img_coco.py').model
+    assert training.loss.norm == yaml.safe_load(PUBLISHED)['model']['params']['loss_type']
+
+
 def test_the_released_size():
     """301 million parameters of UNet and layout encoder (with its table), and the first stage; nothing is allocated."""
     config = Config.fromfile(ROOT / 'configs/_base_/models/layout2img_256.py')
@@ -77,7 +82,7 @@ def test_the_prior_is_built_on_the_generators_table(tmp_path):
     torch.save({'backbone.table.weight': torch.randn(8192, 512)}, tmp_path / 'generator.pth')
     prior = build(dict(config.model, generator=str(tmp_path / 'generator.pth'))).prior
     detector = Config.fromfile(ROOT / 'configs/dive/layout2img/dive_proposal_layout2img_coco.py')
-    assert detector.custom_hooks[1].prior == config.model.prior and prior.length == 92
+    assert detector.model.prior == config.model.prior and prior.length == 92
 
 
 def test_two_crops_and_the_baseline_score_the_same_images():

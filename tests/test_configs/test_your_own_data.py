@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 
-from dive_mmdet.engine import evaluate_records, run_images
+from dive_mmdet.engine.run import run_test
 from dive_mmdet.metrics import ListeningMetric
 from dive_mmdet.training.ground_truth import true_layouts
 
@@ -106,7 +106,7 @@ def test_the_detector_searches_the_generator_that_is_trained(load):
     trained = dict(load('generator').model.backbone)
     assert trained.pop('compile') is True  # the one difference: it pays in a training, and changes no weight's name
     assert dive.model.backbone == trained
-    assert dive.model.hooks == dive.custom_hooks and dive.custom_hooks[1].prior == load('prior').model.prior
+    assert dive.model.prior == load('prior').model.prior
 
 
 def test_training_leaves_out_empty_images_and_testing_does_not(load):
@@ -151,21 +151,17 @@ def test_baseline_takes_a_step(load):
 
 def test_untrained_detector_goes_from_images_to_an_ap(load, tmp_path):
     config = Config(load('dive').to_dict())
-    for inversion_hook, _ in (config.custom_hooks, config.model.hooks):
-        inversion_hook.inverter = INVERTER
-        inversion_hook.objective.num_pairs = 1
+    config.model.inverter, config.model.objective.num_pairs = INVERTER, 1
     config.model.backbone.denoiser.num_layers = 1
     config.test_dataloader.dataset.max_images = 2
-    config.dump(str(tmp_path / 'config.py'))
     torch.save(dict(state_dict=build(config).state_dict(), meta=dict(dataset_meta=dict(classes=CLASSES))),
                tmp_path / 'weights.pth')
-    records = run_images(str(tmp_path / 'config.py'), str(tmp_path / 'weights.pth'), tmp_path / 'records',
-                         show=lambda line: None)
-    assert [record['img_id'] for record in records] == [100, 101]
-    for record in records:
-        assert 0 < len({tuple(box) for box in record['bboxes']}) <= 12  # a box may stand for several classes
-        corners = np.array(record['inversion']['ids']).reshape(12, 3)[:, 1:]  # in a grid of 49 x 49 points
+    run = run_test(config, tmp_path / 'weights.pth', tmp_path / 'run', show=lambda line: None)
+    assert list(run.records) == [100, 101]
+    for record in run.records.values():
+        boxes = {tuple(box) for box, _, _ in record.detections}
+        assert 0 < len(boxes) <= 12  # a box may stand for several classes
+        corners = np.array(record.inversion['ids']).reshape(12, 3)[:, 1:]  # in a grid of 49 x 49 points
         in_pixels = np.stack([corners % 49 * WIDTH, corners // 49 * HEIGHT], axis=2).reshape(12, 4) / 48
-        assert all(np.isclose(in_pixels, box, atol=1e-4).all(axis=1).any() for box in record['bboxes'])
-    scores = evaluate_records(records, f'{config.data_root}/instances_val.json', CLASSES)
-    assert 0 <= scores['bbox_mAP'] <= 1
+        assert all(np.isclose(in_pixels, box, atol=1e-4).all(axis=1).any() for box in boxes)
+    assert 0 <= run.metrics['bbox_mAP'] <= 1

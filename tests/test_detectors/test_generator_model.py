@@ -25,12 +25,13 @@ def config(num_classes=3, **changes):
         condition=dict(type='dive_mmdet.ObjectEncoder', row_dim=8, width=16, num_layers=1, num_heads=2),
         denoiser=dict(type='dive_mmdet.PatchTransformer', sample_size=SIZE, channels=1, patch_size=4, width=16,
                       num_layers=1, num_heads=2, context_dim=16),
-        prediction_type='sample', timestep_exponent=0.5, class_dropout=0.1), **changes}
+        prediction_type='sample'), **changes}
 
 
-def model_of(listening=None, seed=0, **changes):
+def model_of(listening=None, seed=0, loss=None, **changes):
     torch.manual_seed(seed)
-    return GeneratorModel(config(**changes), listening=listening or dict(num_pairs=3, low=400, high=1000))
+    return GeneratorModel(config(**changes), loss=dict(dict(timestep_exponent=0.5, class_dropout=0.1), **loss or {}),
+                          listening=listening or dict(num_pairs=3, low=400, high=1000))
 
 
 def sample(img_id, *objects, **meta):
@@ -67,7 +68,7 @@ def test_each_mode_gives_what_the_runner_expects(mode):
 
 
 def test_the_gradient_reaches_all_parts():
-    model = model_of(class_dropout=0.0)
+    model = model_of(loss=dict(class_dropout=0.0))
     # Published transformers start with a last layer of zeros, through which nothing is learned in the first step.
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
@@ -80,7 +81,7 @@ def test_the_gradient_reaches_all_parts():
 
 
 def test_gradients_move_class_rows_and_no_frozen_corner_row():
-    model = model_of(class_dropout=0.0)
+    model = model_of(loss=dict(class_dropout=0.0))
     vocabulary, table = model.backbone.vocabulary, model.backbone.table.weight
     before = table.detach().clone()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
@@ -105,10 +106,10 @@ def test_a_batch_can_be_learned():
     assert sum(losses[-10:]) < 0.6 * sum(losses[:10])
 
 
-@pytest.mark.parametrize('loss_type, power', [('l2', 2), ('l1', 1)])
+@pytest.mark.parametrize('norm, power', [('l2', 2), ('l1', 1)])
 @pytest.mark.parametrize('prediction_type', ['epsilon', 'sample', 'v_prediction'])
-def test_the_loss_of_a_network_that_says_nothing_is_the_size_of_its_target(prediction_type, loss_type, power):
-    model = model_of(prediction_type=prediction_type, loss_type=loss_type)
+def test_the_loss_of_a_network_that_says_nothing_is_the_size_of_its_target(prediction_type, norm, power):
+    model = model_of(prediction_type=prediction_type, loss=dict(norm=norm))
     asked, (images, samples) = silence(model), batch()
     loss = model(images, samples, mode='loss')['loss']
     (x_t, t, _), = asked
@@ -120,7 +121,7 @@ def test_the_loss_of_a_network_that_says_nothing_is_the_size_of_its_target(predi
 
 def test_the_loss_can_be_measured_in_another_space():
     """The noise that goes with x_0 = 0 is x_t / sigma, and the error is what x_0 adds to it."""
-    model = model_of(prediction_type='sample', loss_space='epsilon')
+    model = model_of(prediction_type='sample', loss=dict(space='epsilon'))
     asked, (images, samples) = silence(model), batch()
     loss = model(images, samples, mode='loss')['loss']
     abar = model.backbone.schedule.alphas_cumprod[asked[0][1]].view(-1, 1, 1, 1)
@@ -128,13 +129,18 @@ def test_the_loss_can_be_measured_in_another_space():
     torch.testing.assert_close(loss.double(), expected, rtol=1e-3, atol=1e-6)
 
 
+def test_an_unknown_norm_is_refused():
+    with pytest.raises(ValueError, match="Unknown norm 'huber': use one of l2, l1"):
+        model_of(loss=dict(norm='huber'))
+
+
 @pytest.mark.parametrize('exponent, mean', [(1.0, 1 / 2), (0.5, 2 / 3)])
 def test_timesteps_are_drawn_as_said(exponent, mean):
     """T u^a has the mean T / (a + 1)."""
-    model = model_of(timestep_exponent=exponent)
+    model = model_of(loss=dict(timestep_exponent=exponent))
     asked = silence(model)
-    model.backbone.loss(torch.zeros(4000, 1, SIZE, SIZE), model.backbone.vocabulary.empty().repeat(4000, 1),
-                        torch.Generator().manual_seed(0))
+    model.loss(torch.zeros(4000, 1, SIZE, SIZE), model.backbone.vocabulary.empty().repeat(4000, 1),
+               torch.Generator().manual_seed(0))
     t = asked[0][1]
     assert abs(float(t.float().mean()) / 1000 - mean) < 0.02 and 0 <= int(t.min()) and int(t.max()) <= 999
 
@@ -142,7 +148,7 @@ def test_timesteps_are_drawn_as_said(exponent, mean):
 def test_dropped_classes_are_the_mean_class_and_the_boxes_stay():
     """With certain dropout the network cannot tell two labels apart, only two boxes."""
     def context(label, right, dropout):
-        model = model_of(class_dropout=dropout)
+        model = model_of(loss=dict(class_dropout=dropout))
         asked = silence(model)
         model(batch()[0][:1], [sample(1, (label, 2, 2, right, 9))], mode='loss')
         return asked[0][2]
@@ -150,8 +156,7 @@ def test_dropped_classes_are_the_mean_class_and_the_boxes_stay():
     assert torch.equal(context(0, 9, 1.0), context(2, 9, 1.0))
     assert not torch.allclose(context(0, 9, 1.0), context(0, 12, 1.0), atol=1e-4)
     assert not torch.allclose(context(0, 9, 0.0), context(2, 9, 0.0), atol=1e-4)
-    model = model_of(class_dropout=0.0)
-    backbone = model.backbone
+    backbone = model_of().backbone
     ids = backbone.tokenizer.encode(torch.tensor([[2, 2, 9, 9]]) / SIZE, torch.tensor([0]))
     ids[0] = backbone.vocabulary.any_class
     rows = backbone.embed(ids)

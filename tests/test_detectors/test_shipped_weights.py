@@ -16,9 +16,8 @@ CHEAP = dict(candidates=4, finalists=1, hypotheses=1, max_moves=2, polish_rounds
 @pytest.fixture(scope='module')
 def detector():
     config = Config.fromfile(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
-    for hook in config.model.hooks[:1]:
-        hook.inverter.update(CHEAP)
-        hook.objective.num_pairs = 2
+    config.model.inverter.update(CHEAP)
+    config.model.objective.num_pairs = 2
     with DefaultScope.overwrite_default_scope('mmdet'):
         model = MODELS.build(config.model)
     load_checkpoint(model, str(ROOT / 'weights/dive_digit_scenes.pth'), map_location='cpu')

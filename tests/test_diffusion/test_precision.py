@@ -7,6 +7,7 @@ from dive_mmdet.diffusion.precision import mixed_precision
 from dive_mmdet.inversion import Likelihood
 from dive_mmdet.registry import MODELS
 from dive_mmdet.training import GeneratorModel
+from dive_mmdet.training.denoising_loss import DenoisingLoss
 
 BACKBONE = dict(
     type='dive_mmdet.LayoutGenerator', vocabulary=dict(num_classes=3, num_objects=2, grid=17), table=dict(dim=8),
@@ -53,7 +54,7 @@ def test_gradients_of_a_training_step_resemble_those_in_float32(generator):
     def gradients(precision):
         generator.zero_grad()
         with mixed_precision(CPU, precision):
-            loss = generator.loss(images, ids, torch.Generator().manual_seed(4))
+            loss = DenoisingLoss(generator)(images, ids, torch.Generator().manual_seed(4))
         loss.backward()
         return loss.detach(), torch.cat([p.grad.flatten() for p in generator.parameters() if p.grad is not None])
     (exact, exact_grad), (rough, rough_grad) = gradients('float32'), gradients('bfloat16')

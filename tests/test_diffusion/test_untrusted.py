@@ -1,8 +1,11 @@
 """Checkpoints are read as weights alone, wherever they are opened: a pickle that would make a file makes none."""
+import io
 import json
+import pickle
 import runpy
 import shutil
 import sys
+import tarfile
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -20,9 +23,11 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
 
+from dive_mmdet.checkpoints.inert_pickle import inert_pickle
 from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, guard_loading, load_untrusted
 from dive_mmdet.diffusion.first_stage import KLFirstStage
-from dive_mmdet.engine import run_images
+from dive_mmdet.engine.configured import load_config
+from dive_mmdet.engine.run import run_test
 from dive_mmdet.registry import HOOKS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +142,49 @@ def test_what_the_runner_writes_is_read_and_resumed_from(tmp_path):
     assert loaded['runtime_info']['seen'].tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize('path', sorted((ROOT / 'weights').glob('*.pth')), ids=lambda path: path.stem)
+@pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'legacy'])
+def test_plain_checkpoints_are_read_as_torch_reads_them(tmp_path, path, zipped):
+    weights = torch.load(path, map_location='cpu', weights_only=True)
+    weights.update(linear=torch.nn.Linear(2, 2).state_dict(), dtype=torch.bfloat16, size=torch.Size([2]), text=b'\xff',
+                   parameter=torch.nn.Parameter(torch.eye(2)), labels={1, 2}, empty=b'')
+    torch.save(weights, tmp_path / 'plain.pth', _use_new_zipfile_serialization=zipped)
+    read, expected = load_untrusted(tmp_path / 'plain.pth'), torch.load(tmp_path / 'plain.pth', weights_only=False)
+    torch.testing.assert_close(read.pop('state_dict'), expected.pop('state_dict'), rtol=0, atol=0)
+    torch.testing.assert_close(read['linear'], expected['linear'], rtol=0, atol=0)
+    assert read.pop('linear')._metadata == expected.pop('linear')._metadata
+    assert repr(read) == repr(expected)
+
+
+def test_files_that_torch_hands_to_other_readers_are_not_read(tmp_path):
+    torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / 'script.pth'))
+    with tarfile.open(tmp_path / 'old.pth', 'w') as tar:
+        tar.add(tmp_path / 'script.pth', 'storages')
+    for name in ('script', 'old'):
+        with pytest.raises(UnreadableCheckpoint, match=f'{name}.pth holds an object of type TorchScript or'):
+            load_untrusted(tmp_path / f'{name}.pth')
+
+
+def test_torchs_own_switch_does_not_change_what_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', '1')
+    torch.save(dict(weight=torch.eye(2)), tmp_path / 'plain.pth')
+    assert torch.equal(load_untrusted(tmp_path / 'plain.pth')['weight'], torch.eye(2))
+
+
+@pytest.mark.parametrize('built', [
+    b'ctorch._utils\n_rebuild_tensor_v2\n(N(dVx\nI1\nstb.',
+    b'ccollections\nOrderedDict\n(N(dV__len__\nI1\nstb.',
+    b'(ccollections\nOrderedDict\no.', b'(icollections\nOrderedDict\n.', b'\x80\x04\x82\x01.',
+    b'ccopyreg\n_reconstructor\n.', b'c__builtin__\neval\n.', b'ctorch.storage\n_load_from_bytes\n.',
+    b'cnumpy.core.multiarray\nscalar\n.', b'ctorch\nFloatStorage\n(tR.', b'N(tR.', b'',
+], ids=['state-of-function', 'state-of-class', 'obj', 'inst', 'extension', 'copyreg', 'eval', 'bytes-of-pickle',
+        'unknown', 'call-of-storage', 'call-of-none', 'empty'])
+def test_the_reader_takes_no_step_but_its_own(built):
+    with pytest.raises((pickle.UnpicklingError, KeyError, EOFError)):
+        inert_pickle({}).load(io.BytesIO(built))
+    assert not hasattr(torch._utils._rebuild_tensor_v2, 'x')
+
+
 @pytest.mark.parametrize('built', [
     lambda target: Call(getattr, HistoryBuffer, '__init__'),
     lambda target: Call(getattr, torch.Size, 'count'),
@@ -150,19 +198,18 @@ def test_of_attributes_only_the_statistics_are_named_and_none_is_called(tmp_path
     assert not (tmp_path / 'made').exists()
 
 
-@pytest.mark.parametrize('name', ['inversion_hook', 'prior_hook'])
-def test_hooks_guard_before_the_runner_loads(bad, name):
-    model = torch.nn.Linear(1, 1)
-    hook = HOOKS.build(Config.fromfile(DIVE)[name])
+@pytest.mark.parametrize('index', [0, 1])
+def test_hooks_guard_before_the_runner_loads(bad, index):
+    hook = HOOKS.build(Config.fromfile(DIVE).custom_hooks[index])
     hook.install = lambda _: None
-    hook.before_run(SimpleNamespace(model=model))
+    hook.before_run(SimpleNamespace(model=torch.nn.Linear(1, 1), cfg=None))
     with pytest.raises(UnreadableCheckpoint):
         load_checkpoint(torch.nn.Identity(), bad)
 
 
-def test_the_runner_of_images_guards(bad, data, tmp_path):
+def test_the_one_way_to_run_guards(bad, data, tmp_path):
     with pytest.raises(UnreadableCheckpoint):
-        run_images(FASTER_RCNN, bad, tmp_path / 'records', show=lambda line: None, cfg_options=data)
+        run_test(load_config(str(FASTER_RCNN), data), bad, tmp_path / 'run', show=lambda line: None)
 
 
 # Where nobody refused, a training would go on for long.

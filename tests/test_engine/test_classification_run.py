@@ -8,6 +8,7 @@ import fault_harness as harness  # noqa: E402
 import numpy as np
 import pytest
 import torch
+from helpers.without import run_without
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
@@ -22,12 +23,12 @@ def job(tmp_path_factory):
         (root / 'images' / name).mkdir(parents=True)
         for index in range(3):
             cv2.imwrite(str(root / f'images/{name}/{index}.png'), rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
-    hook = dict(type='dive_mmdet.InversionHook', inverter=dict(type='dive_mmdet.ExhaustiveEnumeration'),
-                objective=dict(num_pairs=4))
     config = Config(dict(
-        default_scope='mmpretrain', custom_imports=dict(imports=['dive_mmdet']), custom_hooks=[hook],
+        default_scope='mmpretrain', custom_imports=dict(imports=['dive_mmdet']),
+        custom_hooks=[dict(type='dive_mmdet.InversionHook')],
         model=dict(
             type='dive_mmdet.DIVEClassifier', _scope_='mmpretrain',
+            inverter=dict(type='dive_mmdet.ExhaustiveEnumeration'), objective=dict(num_pairs=4),
             data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3),
             backbone=dict(
                 type='dive_mmdet.ClassGenerator', num_classes=3, row_dim=16,
@@ -35,7 +36,7 @@ def job(tmp_path_factory):
                 schedule=dict(type='dive_mmdet.NoiseSchedule'),
                 denoiser=dict(type='dive_mmdet.DiT', sample_size=8, channels=1, patch_size=2, width=16, num_layers=1,
                               num_heads=2)),
-            head=dict(type='dive_mmdet.ClassHead'), hooks=[hook]),
+            head=dict(type='dive_mmdet.ClassHead')),
         test_dataloader=dict(
             batch_size=2, num_workers=1, collate_fn=dict(type='default_collate'),
             sampler=dict(type='DefaultSampler', shuffle=False),
@@ -50,6 +51,13 @@ def job(tmp_path_factory):
     torch.save(dict(state_dict={name: torch.randn_like(value) if name.startswith('backbone.denoiser') else value
                                 for name, value in state.items()}), root / 'weights.pth')
     return harness.Job(root / 'config.py', root / 'weights.pth', {'test_dataloader.batch_size': 2})
+
+
+def test_a_classifier_is_tested_without_mmdet(job, tmp_path):
+    assert job.finish(tmp_path / 'with') == [0]
+    done = run_without('mmdet', 'tools/test.py', job.config, job.checkpoint, '--work-dir', tmp_path / 'without')
+    assert done.returncode == 0, done.stderr
+    assert harness.predictions(tmp_path / 'without') == harness.predictions(tmp_path / 'with')
 
 
 def test_killed_and_resumed_with_workers_and_a_corrupt_image(job, tmp_path):

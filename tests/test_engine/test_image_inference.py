@@ -114,7 +114,7 @@ def test_what_was_stored_is_what_the_model_returned():
 def detector(folder, precision):
     """The tiny detector with an objective of some precision, and two images."""
     config = Config.fromfile(folder / 'config.py')
-    config.model.hooks[0].objective.precision = precision
+    config.model.objective.precision = precision
     with DefaultScope.overwrite_default_scope('mmdet'):
         model, dataset = MODELS.build(config.model), GuardedDataset(config.test_dataloader.dataset)
     load_checkpoint(model, str(folder / 'weights.pth'))

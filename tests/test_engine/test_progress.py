@@ -13,31 +13,27 @@ from pathlib import Path
 import pytest
 
 from dive_mmdet.engine.interruption import ends_on_signals, resume_command, with_resume
-from dive_mmdet.engine.metrics_so_far import metrics_so_far
 from dive_mmdet.engine.progress import Progress
+from dive_mmdet.engine.records.record import Record
 from dive_mmdet.engine.records.record_log import RecordLog
+from dive_mmdet.engine.scores import scores_of
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
 
-class Logger(list):
-    info = list.append
-
-
 def test_lines_come_by_time_though_no_image_is_finished():
-    logger = Logger()
-    with Progress(logger, 10, 0.01, 'rank 0 of 1'):
-        while len(logger) < 3:
+    lines = []
+    with Progress(lines.append, 10, 0.01, 'rank 0 of 1'):
+        while len(lines) < 3:
             time.sleep(0.005)
-    assert logger[0] == 'rank 0 of 1: 0/10 images, eta unknown, 0.00 s and 0 evaluations an image'
+    assert lines[0] == 'rank 0 of 1: 0/10 images, 0 s so far'
 
 
 def test_a_terminal_has_a_live_line(monkeypatch):
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, 'stderr', terminal)
-    logger = Logger()
-    with Progress(logger, 10, 0.01, 'rank 0 of 1') as progress:
+    with Progress(lambda line: None, 10, 0.01, 'rank 0 of 1') as progress:
         progress.add(2, 7)
         while '1/10' not in terminal.getvalue():
             time.sleep(0.005)
@@ -47,11 +43,11 @@ def test_a_terminal_has_a_live_line(monkeypatch):
 @pytest.mark.parametrize('seconds', [0, -1, float('nan'), float('inf'), '30'])
 def test_seconds_between_lines_are_checked(seconds):
     with pytest.raises(ValueError, match=f'^log_seconds is {seconds!r}: give more than 0 seconds.$'):
-        Progress(Logger(), 10, seconds, 'rank 0 of 1')
+        Progress(print, 10, seconds, 'rank 0 of 1')
 
 
 def test_a_line_says_how_far_and_how_fast():
-    progress = Progress(Logger(), 10, 1.0, 'rank 0 of 2')
+    progress = Progress(print, 10, 1.0, 'rank 0 of 2')
     progress.stored, progress.failed, progress.metric = 2, 1, 'AP 0.5'
     progress.add(30, 1000)
     progress.add(50, 3000)
@@ -124,18 +120,19 @@ def truth(tmp_path):
 
 
 def test_ap_so_far_is_that_of_the_finished_images(truth):
-    right = {index: detections([[5, 5, 25, 25]], [0.9], [index % 2]) for index in range(4)}
-    assert metrics_so_far(right, [], truth, ['a', 'b']) == pytest.approx(dict(AP=1, AP_50=1))
+    right = {index: Record(index, **detections([[5, 5, 25, 25]], [0.9], [index % 2])) for index in range(4)}
+    assert set(scores_of(right, [], truth, ['a', 'b']).values()) == {1}
     # Of two objects a class one is found each: precision 1 up to recall 1/2, that is 51 of 101 points.
-    assert metrics_so_far({0: right[0], 1: right[1]}, [2, 3], truth, ['a', 'b'])['AP'] == pytest.approx(51 / 101)
-    assert metrics_so_far({0: detections([], [], [])}, [], truth, ['a', 'b']) == {}
-    assert metrics_so_far(right, [], None, ['a', 'b']) == {}
+    assert scores_of({0: right[0], 1: right[1]}, [2, 3], truth, ['a', 'b'])['bbox_mAP'] == round(51 / 101, 3)
+    assert set(scores_of({0: Record(0, **detections([], [], []))}, [], truth, ['a', 'b']).values()) == {0}
+    assert scores_of(right, [], None, ['a', 'b']) == {}
 
 
 def test_accuracy_so_far_counts_failures_as_wrong():
-    records = {name: dict(truth=[1], found=dict(fields=dict(pred_label=dict(tensor=[label]))))
+    scores = {0: [0.9, 0.1], 1: [0.2, 0.8]}
+    records = {name: Record(name, dict(fields=dict(pred_score=dict(tensor=scores[label]))), truth=1)
                for name, label in dict(x=1, y=1, z=0).items()}
-    assert metrics_so_far(records, ['w'], None, []) == dict(accuracy=50)
+    assert scores_of(records, ['w'], None, []) == pytest.approx(dict(accuracy_top1=50, accuracy_top5=75))
 
 
 def writes_until_it_is_killed(folder, truth):

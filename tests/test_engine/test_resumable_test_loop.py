@@ -8,14 +8,14 @@ import shutil
 import signal
 from collections import Counter
 
-import fault_harness as harness  # noqa: E402
+import fault_harness as harness
 import pytest
 from mmengine.config import Config
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from dive_mmdet.engine import run_images  # noqa: E402
-from dive_mmdet.engine.records.record_lines import encode  # noqa: E402
+from dive_mmdet.engine.records.record_lines import encode
+from dive_mmdet.engine.run import run_test
 
 RESUME = {'test_cfg.resume': True}
 IMAGES = 12
@@ -26,15 +26,13 @@ INVERTER = dict(type='dive_mmdet.GradientInverter', loops=1, pairs_per_step=1, s
 def job(tiny_detector):
     """Twelve images, read from the four files that there are, and boxes near half of those that are found in them."""
     config = Config.fromfile(tiny_detector / 'config.py')
-    for hooks in (config.custom_hooks, config.model.hooks):
-        hooks[0].inverter = INVERTER
+    config.model.inverter = INVERTER
     config.dump(str(tiny_detector / 'gradient.py'))
-    records = run_images(str(tiny_detector / 'gradient.py'), str(tiny_detector / 'weights.pth'),
-                         tiny_detector / 'gradient', show=lambda line: None)
+    records = run_test(config, tiny_detector / 'weights.pth', tiny_detector / 'gradient', print).records
     truth = json.loads((tiny_detector / 'truth.json').read_text())
     truth['images'] = [dict(item, id=item['id'] + 4 * turn) for turn in range(IMAGES // 4) for item in truth['images']]
     there = [(image['id'], label, [x0, y0, (x1 - x0) * (1 - image['id'] / 24), y1 - y0]) for image in truth['images']
-             for label, (x0, y0, x1, y1) in zip(*(records[image['id'] % 4][key][::2] for key in ('labels', 'bboxes')))]
+             for (x0, y0, x1, y1), _, label in records[image['id'] % 4].detections[::2]]
     truth['annotations'] = [dict(id=index, image_id=image, category_id=label, bbox=box, area=box[2] * box[3], iscrowd=0)
                             for index, (image, label, box) in enumerate(there, start=1)]
     (tiny_detector / 'twelve.json').write_text(json.dumps(truth))
@@ -179,10 +177,9 @@ def test_what_cannot_be_resumed_is_refused_by_name(job, undisturbed, tmp_path):
     before = (work_dir / 'records/rank_0.jsonl').read_bytes()
     assert job.finish(work_dir) == [1]
     assert 'holds 12 finished images: go on with' in harness.said(work_dir).splitlines()[-1]
-    changed = {'model.hooks.0.objective.num_pairs': 2, 'custom_hooks.0.objective.num_pairs': 2}
-    assert job.finish(work_dir, **RESUME, **changed) == [1]
+    assert job.finish(work_dir, **RESUME, **{'model.objective.num_pairs': 2}) == [1]
     sentence = harness.said(work_dir).splitlines()[-1]
-    assert 'made with something else (model.hooks.0.objective.num_pairs: 1 -> 2; custom_hooks.0.' in sentence
+    assert 'made with something else (model.objective.num_pairs: 1 -> 2' in sentence
     assert sentence.endswith('give another --work-dir, or undo the change.')
     assert (work_dir / 'records/rank_0.jsonl').read_bytes() == before
     # What does not decide a result may change.

@@ -1,6 +1,7 @@
 """The tools that judge a run: against pycocotools' own figures and against energies whose answer is known."""
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +11,24 @@ from mmengine.config import Config
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from dive_mmdet.engine.records.record_log import RecordLog
+from dive_mmdet.engine.run_state import RunState
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def write_records(folder, boxes_of, scores_of, labels_of):
-    folder.mkdir()
-    for image in boxes_of:
-        (folder / f'{image:012d}.json').write_text(json.dumps(dict(
-            img_id=image, bboxes=boxes_of[image], scores=scores_of[image], labels=labels_of[image])))
-    return folder
+def write_run(work_dir, boxes_of, scores_of, labels_of, classes=('a', 'b'), inversions=None):
+    """What a test leaves in its work dir."""
+    with closing(RecordLog(work_dir / 'records', {})) as log:
+        log.begin(images=len(boxes_of), classes=list(classes), annotations=None, command='', order=list(boxes_of))
+        for image in boxes_of:
+            instances = {name: dict(tensor=values[image]) for name, values in dict(
+                bboxes=boxes_of, scores=scores_of, labels=labels_of).items()}
+            metas = dict(inversion=inversions[image]) if inversions else {}
+            log.append(dict(image=image, seconds=1.0, nfe=1.0, time=0.0,
+                            found=dict(fields=dict(pred_instances=dict(instances=instances)), metas=metas)))
+    return work_dir
 
 
 @pytest.fixture
@@ -43,28 +51,25 @@ def judged(tmp_path):
     truth = tmp_path / 'truth.json'
     truth.write_text(json.dumps(dict(images=images, annotations=annotations,
                                      categories=[dict(id=5, name='a'), dict(id=6, name='b')])))
-    return truth, write_records(tmp_path / 'records', boxes, scores, labels)
+    return truth, write_run(tmp_path / 'run', boxes, scores, labels)
 
 
 def test_compare_measures_what_pycocotools_measures(judged):
     import compare
-    coco = COCO(str(judged[0]))
-    found = compare.evaluated(coco, judged[1])
-    detections = [dict(image_id=record['img_id'], category_id=5 + label, score=score,
+    coco, found = COCO(str(judged[0])), compare.bootstrap(*judged)
+    detections = [dict(image_id=image, category_id=5 + label, score=score,
                        bbox=[box[0], box[1], box[2] - box[0], box[3] - box[1]])
-                  for record in (json.loads(path.read_text()) for path in sorted(judged[1].glob('*.json')))
-                  for box, score, label in zip(record['bboxes'], record['scores'], record['labels'])]
+                  for image, record in RunState(judged[1]).records.items() for box, score, label in record.detections]
     own = COCOeval(coco, coco.loadRes(detections), 'bbox')
     own.evaluate()
     own.accumulate()
     own.summarize()
-    matches = np.array(found.evalImgs, dtype=object).reshape(2, len(found.params.areaRng), 6)
     assert 0.1 < own.stats[0] < 0.9
-    assert compare.mean_average_precision(found, matches, np.arange(6)) == pytest.approx(own.stats[0], abs=1e-12)
+    assert found.bbox_map(np.arange(6)) == pytest.approx(own.stats[0], abs=1e-12)
     # An image that is drawn often counts often: all images twice change nothing, one image alone does.
     doubled = np.repeat(np.arange(6), 2)
-    assert compare.mean_average_precision(found, matches, doubled) == pytest.approx(own.stats[0], abs=0.02)
-    assert compare.mean_average_precision(found, matches, np.zeros(6, int)) != pytest.approx(own.stats[0], abs=1e-3)
+    assert found.bbox_map(doubled) == pytest.approx(own.stats[0], abs=0.02)
+    assert found.bbox_map(np.zeros(6, int)) != pytest.approx(own.stats[0], abs=1e-3)
 
 
 def test_a_run_compared_with_itself_has_the_ratio_one(judged, monkeypatch, capsys):
@@ -125,7 +130,7 @@ def test_of_a_group_the_best_wrong_layout_counts():
 
 def report(**changes):
     return {**dict(bbox_mAP=0.5, bbox_mAP_50=0.75, bbox_mAP_75=0.25, AR=0.6, nfe_per_image=1234.5,
-                   seconds_per_image=9.04, images=60, precision=None), **changes}
+                   seconds_per_image=9.04, images=60, settings=dict(objective=dict(precision='float32'))), **changes}
 
 
 def test_a_table_compares_with_its_first_row():
@@ -135,16 +140,15 @@ def test_a_table_compares_with_its_first_row():
     assert second.startswith('| other | 0.375 |') and second.endswith('| -0.125 |')
 
 
-@pytest.mark.parametrize('change', [dict(images=32), dict(precision='bfloat16')])
+@pytest.mark.parametrize('change', [dict(images=32), dict(settings=dict(objective=dict(precision='bfloat16')))])
 def test_rows_that_were_not_measured_alike_make_no_table(change):
     from ablation_table import table
     with pytest.raises(ValueError, match='other has .*: measure all rows alike'):
         table({'shipped': report(), 'other': report(**change)})
 
 
-def test_calibration_reads_the_label_at_an_objects_place(monkeypatch):
+def test_calibration_reads_the_label_at_an_objects_place():
     """Of two objects on one annotation the one of more evidence has it; a category that does not count has no place."""
-    monkeypatch.syspath_prepend(ROOT / 'tools/misc')
     from calibrate import places
 
     from dive_mmdet.heads.layout_head import FoundObjects
@@ -190,11 +194,10 @@ def test_random_boxes_are_all_boxes_and_never_an_images_own(judged):
     import random_boxes
     coco = COCO(str(judged[0]))
     for seed in range(3):
-        records = random_boxes.random_records(coco, [5, 6], seed)
+        found = random_boxes.random_detections(coco, [5, 6], seed)
         own = {image: sorted((*ann['bbox'][:2], ann['category_id']) for ann in coco.imgToAnns[image])
                for image in coco.getImgIds()}
-        given = {record['img_id']: sorted((*box[:2], 5 + label) for box, label in zip(record['bboxes'],
-                                                                                       record['labels']))
-                 for record in records}
+        given = {image: sorted((*box[:2], 5 + label) for box, _, label in detections)
+                 for image, detections in found.items()}
         assert sorted(own.values()) == sorted(given.values())
         assert all(own[image] != given[image] for image in own)

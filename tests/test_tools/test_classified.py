@@ -6,18 +6,23 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
-from mmengine.registry import DefaultScope
 
+from dive_mmdet.analysis.classification import accuracy_after, paired_difference
 from dive_mmdet.diffusion import ClassGenerator
+from dive_mmdet.engine.records.record import Record
+from dive_mmdet.engine.scores import accuracies, costs
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = [str(ROOT / 'tools'), str(ROOT / 'tools/analysis_tools')]
 
 
 def record(truth, best, trace=(), nfe=10.0):
-    return dict(img_id=0, truth=truth, label=best[0], best=best, scores=[0.5 / 2 ** k for k in range(len(best))],
-                seconds=2.0, nfe=nfe, shared_nfe=7, trace=list(trace))
+    scores = [0.0] * 1000
+    for rank, label in enumerate(best):
+        scores[label] = 0.5 / 2 ** rank
+    metas = dict(shared_nfe=7, **(dict(inversion=dict(trace=list(trace))) if trace else {}))
+    return Record(0, dict(fields=dict(pred_score=dict(tensor=scores), pred_label=dict(tensor=[best[0]])), metas=metas),
+                  2.0, nfe, truth)
 
 
 RECORDS = [record(3, [3, 1, 2, 4, 0]), record(3, [1, 2, 4, 0, 3], nfe=30.0), record(8, [1, 2, 4, 0, 3]),
@@ -25,14 +30,13 @@ RECORDS = [record(3, [3, 1, 2, 4, 0]), record(3, [1, 2, 4, 0, 3], nfe=30.0), rec
 
 
 def test_accuracies_are_counted_and_costs_averaged():
-    from dive_mmdet.analysis.classified import evaluate
-    assert evaluate(RECORDS) == dict(accuracy_top1=50.0, accuracy_top5=75.0, nfe_per_image=15.0, seconds_per_image=2.0,
-                                     shared_nfe=7, images=4)
+    assert accuracies(RECORDS) == dict(accuracy_top1=50.0, accuracy_top5=75.0)
+    assert accuracies(RECORDS, failed=1) == dict(accuracy_top1=40.0, accuracy_top5=60.0)
+    assert costs(RECORDS) == dict(nfe_per_image=15.0, seconds_per_image=2.0, shared_nfe=7, images=4)
 
 
 def test_a_paired_difference_and_its_interval():
-    from dive_mmdet.analysis.classified import paired_difference
-    others = [record(item['truth'], [1, 0, 2, 4, 5]) for item in RECORDS]
+    others = [record(item.truth, [1, 0, 2, 4, 5]) for item in RECORDS]
     found = paired_difference(RECORDS, others)  # right, wrong, wrong, right against never right
     half = 1.96 * 100 * (1 / 3) ** 0.5 / 2
     assert found == pytest.approx(dict(difference=50.0, low=50 - half, high=50 + half))
@@ -40,7 +44,6 @@ def test_a_paired_difference_and_its_interval():
 
 
 def test_accuracy_after_so_many_evaluations_follows_the_trace():
-    from dive_mmdet.analysis.classified import accuracy_after
     records = [record(3, [3, 0], [(5, 0.2, [1]), (9, 0.1, [3])]), record(4, [4, 0], [(7, 0.2, [4])])]
     assert accuracy_after(records, np.array([0, 5, 7, 8, 9, 99])).tolist() == [0, 0, 50, 50, 100, 100]
     assert accuracy_after(RECORDS, np.zeros(1)).tolist() == [50]
@@ -90,50 +93,6 @@ def test_a_restricted_generator_knows_the_same_rows():
                        whole.table.weight[[2, 7, 19]].mean(dim=0))
 
 
-@pytest.fixture
-def classifier(tmp_path):
-    hook = dict(type='dive_mmdet.InversionHook', inverter=dict(type='dive_mmdet.ExhaustiveEnumeration'),
-                objective=dict(num_pairs=2))
-    cfg = Config(dict(
-        default_scope='mmpretrain', custom_imports=dict(imports=['dive_mmdet']), custom_hooks=[hook],
-        test_dataloader=dict(batch_size=2, dataset=dict(
-            type='dive_mmdet.Mnist5kDataset', split='val',
-            pipeline=[dict(type='PackInputs', meta_keys=('img_id', 'ori_shape', 'img_shape'))])),
-        model=dict(type='DIVEClassifier', _scope_='dive_mmdet',
-                   data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3),
-                   backbone=dict(type='dive_mmdet.ClassGenerator', num_classes=10, row_dim=16,
-                                 first_stage=dict(type='dive_mmdet.IdentityFirstStage', channels=1),
-                                 schedule=dict(type='dive_mmdet.NoiseSchedule'),
-                                 denoiser=dict(type='dive_mmdet.DiT', sample_size=28, channels=1, patch_size=14,
-                                               width=16, num_layers=1, num_heads=2)),
-                   head=dict(type='dive_mmdet.ClassHead'), hooks=[hook])))
-    from mmpretrain.registry import MODELS
-    with DefaultScope.overwrite_default_scope('mmpretrain'):
-        model = MODELS.build(cfg.model).eval()
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    torch.save(dict(meta={}, state_dict=model.state_dict()), tmp_path / 'weights.pth')
-    return cfg, str(tmp_path / 'weights.pth'), model
-
-
-def test_records_are_what_the_model_says_and_are_made_once(classifier, tmp_path):
-    from dive_mmdet.analysis.classified import classify_images
-    from dive_mmdet.datasets.mnist_5k import split_digits
-    cfg, weights, model = classifier
-    lines = []
-    found = classify_images(cfg, weights, tmp_path / 'out', [0, 3, 700], show=lines.append)
-    images, labels = split_digits('val')
-    pixels = torch.tensor(images[[0, 3, 700]])[:, None].expand(-1, 3, -1, -1) / 127.5 - 1
-    with torch.no_grad():
-        scores = model(pixels)
-    assert [item['truth'] for item in found] == labels[[0, 3, 700]].tolist()
-    assert [item['label'] for item in found] == scores.argmax(dim=1).tolist()
-    assert [item['best'] for item in found] == scores.topk(5).indices.tolist()
-    assert [item['nfe'] for item in found] == [20.0] * 3 and len(lines) == 2
-    again = classify_images(cfg, weights, tmp_path / 'out', [700, 0], show=lines.append)
-    assert again == [found[2], found[0]] and lines[2:] == ['2 of 2 images were finished before']
-
-
 def test_replayed_stages_are_those_of_the_adaptive_enumeration():
     from tune_stages import replay
 
@@ -178,14 +137,3 @@ def test_other_objectives_are_read_from_the_same_errors():
         truth = (errors * wanted.weight)[:, :, inside].mean(dim=2).argmin(dim=1)
         reached = by_objective(errors * measured.weight, truth, measured)
         assert reached[f'sample [{low}, {high})'] == 100 and reached[f'epsilon [{low}, {high})'] < 60
-
-
-def test_another_search_and_other_images_are_asked_for_on_the_command_line():
-    from evaluate_classifier import configured
-    path = str(ROOT / 'configs/dive_cls/dive_digit-strings-1000.py')
-    changed, plain = configured(path, True, dict(gradient_pairs=7)), configured(path, False, {})
-    for hook in (changed.custom_hooks[0], changed.model.hooks[0]):
-        assert hook.inverter.gradient_pairs == 7 and hook.objective == plain.custom_hooks[0].objective
-    assert changed.test_dataloader.dataset.composer.split == 'train'
-    assert plain.test_dataloader.dataset.composer.split == 'val'
-    assert plain.custom_hooks == Config.fromfile(path).custom_hooks

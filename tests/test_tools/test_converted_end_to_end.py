@@ -53,9 +53,7 @@ def assembled(tmp_path_factory):
     generator = Config.fromfile(root / 'generator.py').generator
     config.model.backbone = dict(generator, channels_last=True, vocabulary=dict(
         generator.vocabulary, answers=[[7], [2, 11], [0]]))
-    inverter = dict(config.inversion_hook.inverter, **SEARCH)
-    config.custom_hooks = config.model.hooks = [dict(
-        config.inversion_hook, inverter=inverter, objective=dict(num_pairs=2, low=200, high=900))]
+    config.merge_from_dict(dict(model=dict(inverter=SEARCH, objective=dict(num_pairs=2, precision='float32'))))
     config.classes = CLASSES
     for loader in (config.val_dataloader, config.test_dataloader):
         loader.batch_size, loader.num_workers, loader.persistent_workers = 1, 0, False
@@ -109,7 +107,7 @@ def test_one_process_and_two_find_the_same(assembled):
 def test_one_process_and_two_train_on_and_check_alike(assembled):
     """From the converted weights, by the config that trains on COCO; the steps are too small to be seen."""
     config, generator = Config.fromfile(TRAINING), Config.fromfile(assembled / 'generator.py').generator
-    config.model.backbone = dict(generator, channels_last=True, checkpointing=True, class_dropout=0.1, vocabulary=dict(
+    config.model.backbone = dict(generator, channels_last=True, checkpointing=True, vocabulary=dict(
         generator.vocabulary, answers=[[7], [2, 11], [0]]))
     config.load_from, config.optim_wrapper.optimizer.lr = str(assembled / 'generator.pth'), 1e-9
     config.train_cfg.update(max_iters=2, val_interval=2)

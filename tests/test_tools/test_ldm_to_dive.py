@@ -90,7 +90,7 @@ def test_sizes_follow_from_the_yaml(values):
         context_dim=512, num_heads=1)
     assert config['vocabulary']['num_objects'] == 30 and config['vocabulary']['encode_crop']
     assert config['condition'] == dict(type='dive_mmdet.TokenTransformer', row_dim=512, length=92, num_layers=16)
-    assert config['prediction_type'] == 'epsilon' and config['loss_type'] == 'l1'
+    assert config['prediction_type'] == 'epsilon'
     params['unet_config']['params']['channel_mult'] = [1, 2]  # the factors 4 and 8 name no level then
     params['unet_config']['params']['attention_resolutions'] = [8, 4, 2]
     assert generator_config(values, num_classes=601)['denoiser']['attention_downsampling'] == [2]

@@ -121,7 +121,7 @@ def test_a_folder_with_other_things_in_it_is_left_alone(setup_env, tmp_path):
 def test_an_environment_of_another_python_is_refused(setup_env, tmp_path):
     (tmp_path / 'pyvenv.cfg').write_text('home = /usr/bin\nversion = 3.7.4\n')
     with pytest.raises(setup_env.SetupError) as error:
-        setup_env.check_folder(tmp_path)
+        setup_env.check_folder(tmp_path, 'forks')
     assert 'Python 3.7' in one_sentence(error)
 
 
@@ -189,18 +189,18 @@ def test_commands_see_nothing_that_leads_out_of_the_environment(setup_env, stage
 def test_an_environment_that_is_up_to_date_runs_nothing(setup_env, monkeypatch, tmp_path):
     (tmp_path / 'bin').mkdir()
     (tmp_path / 'bin' / 'python').touch()
-    (tmp_path / 'dive_mmdet.stamp').write_text(setup_env.fingerprint())
-    monkeypatch.setattr(setup_env, 'install', lambda venv: pytest.fail('installs again'))
+    (tmp_path / 'dive_mmdet.stamp').write_text(setup_env.fingerprint('forks'))
+    monkeypatch.setattr(setup_env, 'install', lambda venv, family: pytest.fail('installs again'))
     setup_env.set_up(tmp_path)
 
 
 def test_the_stamp_is_gone_while_an_installation_is_unfinished(setup_env, monkeypatch, tmp_path):
-    def fail(venv):
+    def fail(venv, family):
         raise setup_env.SetupError('stopped half way')
     venv = tmp_path / 'v'
     monkeypatch.setattr(setup_env, 'check_disk', lambda venv, need_gb: None)
     monkeypatch.setattr(setup_env, 'check_compiler', lambda scratch: None)
-    monkeypatch.setattr(setup_env, 'install', lambda venv: None)
+    monkeypatch.setattr(setup_env, 'install', lambda venv, family: None)
     setup_env.set_up(venv)
     (venv / 'dive_mmdet.stamp').write_text('made from an older lock file')
     (venv / 'pyvenv.cfg').touch()
@@ -210,8 +210,24 @@ def test_the_stamp_is_gone_while_an_installation_is_unfinished(setup_env, monkey
     assert not (venv / 'dive_mmdet.stamp').exists()
 
 
-def test_every_pin_is_exact(setup_env):
-    assert setup_env.pins()['torch'] and all(re.fullmatch(r'[\w.]+', version) for version in setup_env.pins().values())
+def test_a_family_is_not_installed_over_another(setup_env, tmp_path):
+    (tmp_path / 'pyvenv.cfg').touch()
+    (tmp_path / 'lib/python3.11/site-packages/onedl_mmcv-2.3.6.dist-info').mkdir(parents=True)
+    setup_env.check_folder(tmp_path, 'forks')
+    with pytest.raises(setup_env.SetupError) as error:
+        setup_env.check_folder(tmp_path, 'original')
+    assert 'holds onedl-mmcv, which the family `original` has from another package' in one_sentence(error)
+
+
+def test_every_family_has_exact_pins_and_one_of_each_part(setup_env):
+    for family in setup_env.FAMILIES:
+        pins = setup_env.pins(family)
+        assert all(re.fullmatch(r'[\w.]+', version) for version in pins.values())
+        for names in (('mmcv', 'onedl-mmcv'), ('mmdet', 'onedl-mmdetection'), ('mmpretrain', 'onedl-mmpretrain'),
+                      ('mmengine', 'onedl-mmengine'), ('torch',), ('diffusers',), ('numpy',)):
+            assert len(pins.keys() & {*names}) == 1, names
+        lines = [line for lock in setup_env.locks(family) for line in lock.read_text().splitlines() if '==' in line]
+        assert len(lines) == len(pins), 'a package is pinned twice'
 
 
 # mmcv
@@ -223,9 +239,9 @@ class FakeMmcv:
         self.module, self.builds, self.installed, self.built = module, builds, None, 0
         monkeypatch.setattr(module, 'build', self.build)
         monkeypatch.setattr(module, 'pip', self.pip)
-        monkeypatch.setattr(module, 'works', lambda version: self.installed == 'good')
+        monkeypatch.setattr(module, 'works', lambda release: self.installed == 'good')
 
-    def build(self, version, out, cuda):
+    def build(self, release, out, cuda):
         self.built += 1
         write_wheel(out, self.builds)
 
@@ -245,7 +261,7 @@ def write_wheel(folder: Path, content: str, platform: str | None = None) -> Path
 def test_a_cached_wheel_is_installed_without_building(mmcv_wheel, monkeypatch, tmp_path):
     fake = FakeMmcv(mmcv_wheel, monkeypatch, builds='good')
     write_wheel(tmp_path, 'good')
-    mmcv_wheel.install('1.0', tmp_path, cuda=False)
+    mmcv_wheel.install(mmcv_wheel.Release('onedl-mmcv', '1.0'), tmp_path, cuda=False)
     assert fake.installed == 'good' and fake.built == 0
 
 
@@ -253,14 +269,14 @@ def test_a_cached_wheel_is_installed_without_building(mmcv_wheel, monkeypatch, t
 def test_a_broken_cached_wheel_is_built_anew(mmcv_wheel, monkeypatch, tmp_path, content):
     fake = FakeMmcv(mmcv_wheel, monkeypatch, builds='good')
     wheel = write_wheel(tmp_path, content)
-    mmcv_wheel.install('1.0', tmp_path, cuda=False)
+    mmcv_wheel.install(mmcv_wheel.Release('onedl-mmcv', '1.0'), tmp_path, cuda=False)
     assert fake.installed == 'good' and fake.built == 1 and wheel.read_text() == 'good'
 
 
 def test_a_wheel_that_does_not_import_is_never_left_in_the_cache(mmcv_wheel, monkeypatch, tmp_path):
     FakeMmcv(mmcv_wheel, monkeypatch, builds='does not import')
     with pytest.raises(mmcv_wheel.SetupError) as error:
-        mmcv_wheel.install('1.0', tmp_path, cuda=False)
+        mmcv_wheel.install(mmcv_wheel.Release('onedl-mmcv', '1.0'), tmp_path, cuda=False)
     assert 'mmcv.ops' in one_sentence(error) and not list(tmp_path.iterdir())
 
 
@@ -268,17 +284,17 @@ def test_unfinished_copies_and_other_platforms_wheels_do_not_count(mmcv_wheel, t
     write_wheel(tmp_path, 'good', platform='linux_of_another_machine')
     wheel = write_wheel(tmp_path, 'good')
     partial = wheel.rename(f'{wheel}.partial')
-    assert mmcv_wheel.cached_wheel(tmp_path, '1.0') is None
+    assert mmcv_wheel.cached_wheel(tmp_path, mmcv_wheel.Release('onedl-mmcv', '1.0')) is None
     partial.rename(wheel)
-    assert mmcv_wheel.cached_wheel(tmp_path, '1.0') == wheel
+    assert mmcv_wheel.cached_wheel(tmp_path, mmcv_wheel.Release('onedl-mmcv', '1.0')) == wheel
 
 
 def test_the_cache_tells_torch_python_and_gpu_apart(mmcv_wheel, monkeypatch, tmp_path):
     import torch
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
-    folder = mmcv_wheel.cache_dir(cuda=False)
+    folder = mmcv_wheel.cache_dir('mmcv', cuda=False)
     assert folder.parent == tmp_path / 'dive_mmdet' and torch.__version__ in folder.name
-    assert mmcv_wheel.cache_dir(cuda=True) != folder
+    assert folder not in (mmcv_wheel.cache_dir('mmcv', cuda=True), mmcv_wheel.cache_dir('onedl-mmcv', cuda=False))
 
 
 def test_building_fills_the_cache_and_merges_what_is_compiled(mmcv_wheel, monkeypatch, tmp_path):
@@ -304,7 +320,7 @@ def test_building_fills_the_cache_and_merges_what_is_compiled(mmcv_wheel, monkey
 
     monkeypatch.setattr(mmcv_wheel, 'pip', pip)
     monkeypatch.setattr(mmcv_wheel, 'check_compiler', lambda scratch: None)
-    mmcv_wheel.build('1.0', tmp_path / 'cache', cuda=False)
+    mmcv_wheel.build(mmcv_wheel.Release('onedl-mmcv', '1.0'), tmp_path / 'cache', cuda=False)
     assert [path.name for path in (tmp_path / 'cache').iterdir()] == ['onedl_mmcv-1.0-py3-none-any.whl']
     compiled = ''.join(seen[name] for name in seen if name.endswith('.cpp'))
     assert sorted(re.findall(r'#include "(\w)\.cpp\.inc"', compiled)) == list('abcdef')
@@ -319,6 +335,20 @@ def test_mmcv_is_never_installed_into_the_systems_python(mmcv_wheel, monkeypatch
     with pytest.raises(mmcv_wheel.SetupError) as error:
         mmcv_wheel.check_environment()
     assert 'make setup' in one_sentence(error)
+
+
+# mmdet
+
+def test_the_ceiling_of_mmcv_is_raised_once_and_in_the_known_file_alone(setup_env, tmp_path):
+    mmcv_ceiling, path = importlib.import_module('mmcv_ceiling'), tmp_path / '__init__.py'
+    path.write_text("mmcv_minimum_version = '2.0.0rc4'\nmmcv_maximum_version = '2.2.0'\n")
+    for _ in range(2):
+        mmcv_ceiling.raise_ceiling(path)
+        assert path.read_text() == "mmcv_minimum_version = '2.0.0rc4'\nmmcv_maximum_version = '2.3.0'\n"
+    path.write_text('import mmcv\n')
+    with pytest.raises(SystemExit, match='is not the file of mmdet 3.3.0'):
+        mmcv_ceiling.raise_ceiling(path)
+    assert path.read_text() == 'import mmcv\n'
 
 
 # torchvision

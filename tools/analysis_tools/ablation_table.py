@@ -13,6 +13,11 @@ COLUMNS = {'bbox_mAP': '{:.3f}', 'bbox_mAP_50': '{:.3f}', 'bbox_mAP_75': '{:.3f}
            'nfe_per_image': '{:,.0f}', 'seconds_per_image': '{:.1f}', 'images': '{:d}'}
 
 
+def precision(report: dict) -> str | None:
+    """Of the objective, None of a model that searches nothing."""
+    return report['settings'].get('objective', {}).get('precision')
+
+
 def table(reports: dict[str, dict]) -> str:
     """Markdown from reports by name.
 
@@ -21,10 +26,10 @@ def table(reports: dict[str, dict]) -> str:
     """
     first = next(iter(reports.values()))
     for name, report in reports.items():
-        for key in ('images', 'precision'):
-            if report.get(key) != first.get(key):
-                raise ValueError(f'{name} has {key}={report.get(key)} and the first row {first.get(key)}: measure all '
-                                 'rows alike.')
+        for what, of in (('images', lambda row: row['images']), ('precision', precision)):
+            if of(report) != of(first):
+                raise ValueError(f'{name} has {what}={of(report)} and the first row {of(first)}: measure all rows '
+                                 'alike.')
     lines = ['| | ' + ' | '.join([*COLUMNS, 'difference']) + ' |', '| --- ' * (len(COLUMNS) + 2) + '|']
     for name, report in reports.items():
         cells = [form.format(report[column]) for column, form in COLUMNS.items()]

@@ -1,7 +1,7 @@
 """Does a generator listen to its layout, and at which noise? The first thing to run on any weights.
 
     python tools/analysis_tools/check_generator.py CONFIG CHECKPOINT [--ann-file calib.json --img-prefix calib/] \
-        [--count 50] [--pairs 20] [--labels 20] [--out work_dirs/check_generator]
+        [--images 50] [--pairs 20] [--labels 20] [--out work_dirs/check_generator]
 
 CONFIG is a DIVE config. Wrong layouts: empty, another image's (shuffled), one label swapped, the label swapped for the
 best of all others (any_label), one box shifted by 1/16 of the image, one side of a box moved by 1/32. Prints, and
@@ -10,7 +10,7 @@ percentage of wrong layouts whose energy is above the true one's, and that perce
 beside the latter what an image's true layout explains, the energy of the empty one less its own, to which energies like
 `min_gain` are scaled. Choose an objective on training scenes. Last comes a verdict, which is the exit status too:
 whether the true layout beats a shuffled, a shifted and a swapped one more often than chance, and whether the same
-weights denoise worse with every other number of heads. Precision and batch size are those of CONFIG's hook; a GPU is
+weights denoise worse with every other number of heads. Precision and batch size are those of CONFIG; a GPU is
 used where there is one.
 """
 import argparse
@@ -21,9 +21,10 @@ from pathlib import Path
 
 import torch
 
-from dive_mmdet.analysis.annotated import add_arguments, configured, load
+from dive_mmdet.analysis.annotated import load
 from dive_mmdet.analysis.verdict import deaf_to, energy_by_heads, fewest_images, verdict
 from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
+from dive_mmdet.engine.configured import add_arguments, config_of
 from dive_mmdet.inversion import Likelihood
 from dive_mmdet.inversion.moves import class_moves, move_boxes
 from dive_mmdet.layout.corruptions import shift_one_box, swap_one_label
@@ -149,26 +150,26 @@ def plot(energies: dict[int, dict[str, float]], rates: dict[int, dict[str, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
-    parser.add_argument('--count', type=int, default=50)
     parser.add_argument('--pairs', type=int, default=20)
     parser.add_argument('--labels', type=int, default=20, help='wrong ones that an object is tried with at most')
     parser.add_argument('--seed', type=int, default=20260)
     parser.add_argument('--out', type=Path, default=Path('work_dirs/check_generator'))
+    parser.set_defaults(images=50)
     args = parser.parse_args()
-    config = configured(args)
+    config = config_of(args)
     device = torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')
     try:
-        model, latents, ids, _ = load(config, args.checkpoint, args.count, device)
+        model, latents, ids, _ = load(config, args.checkpoint, device)
     except ValueError as error:  # annotations that are no layouts
         sys.exit(str(error))
     few = fewest_images(len(PREDICTION_TYPES) * len(RANGES))
     if len(ids) < few:
         sys.exit(f'{len(ids)} images cannot be told from chance: give at least {few}.')
-    generator, hook = model.backbone, config.model.hooks[0]
+    generator = model.backbone
     wrong = [(image, *item) for image, row in enumerate(ids)
              for item in wrong_layouts(row, ids[image - 1], generator.tokenizer, args.seed + image, args.labels)]
-    bank = dict(num_pairs=args.pairs, seed=args.seed, precision=hook.objective.get('precision', 'float32'))
-    likelihood, batch_size = Likelihood(generator, **bank).to(device), hook.get('batch_size', 256)
+    bank = dict(num_pairs=args.pairs, seed=args.seed, precision=model.likelihood.precision)
+    likelihood, batch_size = Likelihood(generator, **bank).to(device), model.search.batch_size
     evaluations = args.pairs * (len(ids) + len(wrong))
     print(f'{len(ids)} images, {len(wrong)} wrong layouts, {evaluations} evaluations', flush=True)
 

@@ -1,43 +1,39 @@
 """Ratio of two detectors' COCO mAP with its bootstrap interval over images.
 
-    python tools/analysis_tools/compare.py data/digit_scenes/val.json RECORDS_A RECORDS_B [--resamples 1000] [--seed 0]
+    python tools/analysis_tools/compare.py data/digit_scenes/val.json WORK_DIR_A WORK_DIR_B [--resamples 1000]
 
-Both folders hold the records of a run (`demo/detect.py`). Images are drawn with replacement, the same for both.
+Both work dirs hold a run: of `tools/test.py`, `evaluate.py` or `demo/detect.py`. Images are drawn with replacement, the
+same for both.
 """
 import argparse
-import contextlib
-import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
-from pycocotools.cocoeval import COCOeval
 
-from dive_mmdet.datasets.annotation_file import AnnotationFile
-
-
-def evaluated(coco: AnnotationFile, folder: Path) -> COCOeval:
-    """Matches of every image, made once; classes follow the order of the annotation file's categories."""
-    categories = [category['id'] for category in coco.dataset['categories']]
-    detections = []
-    for image in coco.dataset['images']:
-        record = json.loads((folder / f'{image["id"]:012d}.json').read_text())
-        for (x0, y0, x1, y1), score, label in zip(record['bboxes'], record['scores'], record['labels']):
-            detections.append(dict(image_id=image['id'], category_id=categories[label], score=score,
-                                   bbox=[x0, y0, x1 - x0, y1 - y0]))
-    found = COCOeval(coco, coco.loadRes(detections), 'bbox')
-    found.evaluate()
-    return found
+from dive_mmdet.engine.run_state import RunState
+from dive_mmdet.metrics.coco import CocoBootstrap
 
 
-def mean_average_precision(found: COCOeval, matches: np.ndarray, chosen: np.ndarray) -> float:
-    """bbox_mAP over chosen images, matches (categories, areas, images)."""
-    # Images drawn twice are two images.
-    found.params.imgIds = found._paramsEval.imgIds = list(range(len(chosen)))
-    found.evalImgs = list(matches[:, :, chosen].reshape(-1))
-    found.accumulate()
-    precision = found.eval['precision'][:, :, :, 0, -1]
-    return float(precision[precision > -1].mean())
+def bootstrap(annotations: Path, work_dir: Path) -> CocoBootstrap:
+    """The run of a work dir, judged by annotations."""
+    state = RunState(work_dir)
+    found = {image: record.detections for image, record in state.records.items()}
+    return CocoBootstrap(str(annotations), {**found, **dict.fromkeys(state.failures, ())}, state.session['classes'])
+
+
+def compare(a: CocoBootstrap, b: CocoBootstrap, resamples: int, seed: int) -> dict[str, float]:
+    """bbox_mAP of both, their ratio, and its 95 % interval."""
+    rng, everyone = np.random.default_rng(seed), np.arange(a.count)
+    whole = [one.bbox_map(everyone) for one in (a, b)]
+    ratios = []
+    for _ in range(resamples):
+        chosen = rng.integers(a.count, size=a.count)
+        ratios.append(a.bbox_map(chosen) / b.bbox_map(chosen))
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return dict(bbox_mAP_a=whole[0], bbox_mAP_b=whole[1], ratio=whole[0] / whole[1], ratio_low=low, ratio_high=high,
+                resamples=resamples, images=a.count)
 
 
 def main() -> None:
@@ -48,23 +44,11 @@ def main() -> None:
     parser.add_argument('--resamples', type=int, default=1000)
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args()
-    rng = np.random.default_rng(args.seed)
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco = AnnotationFile(args.annotations)
-        found = [evaluated(coco, folder) for folder in (args.a, args.b)]
-        count = len(coco.dataset['images'])
-        matches = [np.array(one.evalImgs, dtype=object).reshape(
-            len(one.params.catIds), len(one.params.areaRng), count) for one in found]
-        everyone = np.arange(count)
-        whole = [mean_average_precision(*pair, everyone) for pair in zip(found, matches)]
-        ratios = []
-        for _ in range(args.resamples):
-            chosen = rng.integers(count, size=count)
-            a, b = (mean_average_precision(*pair, chosen) for pair in zip(found, matches))
-            ratios.append(a / b)
-    low, high = np.percentile(ratios, [2.5, 97.5])
-    print(json.dumps(dict(bbox_mAP_a=whole[0], bbox_mAP_b=whole[1], ratio=whole[0] / whole[1], ratio_low=low,
-                          ratio_high=high, resamples=args.resamples, images=count), indent=2))
+    try:
+        both = [bootstrap(args.annotations, work_dir) for work_dir in (args.a, args.b)]
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(str(error))
+    print(json.dumps(compare(*both, args.resamples, args.seed), indent=2))
 
 
 if __name__ == '__main__':

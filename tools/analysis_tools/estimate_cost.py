@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from dive_mmdet.analysis.peak_memory import PeakMemory, flop_counter
 from dive_mmdet.diffusion.conditional import ConditionalGenerator
 from dive_mmdet.diffusion.precision import mixed_precision
+from dive_mmdet.engine.configured import load_config
 from dive_mmdet.inversion import AdaptiveEnumeration
 from dive_mmdet.registry import MODELS
 
@@ -100,12 +101,14 @@ def main() -> None:
     parser.add_argument('--batches', type=int, nargs='+', default=None, help="1 and the config's by default")
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='KEY=VALUE of the config')
     args = parser.parse_args()
-    config = Config.fromfile(args.config)
-    config.merge_from_dict(args.cfg_options)
-    if not config.model.get('hooks'):
-        sys.exit(f'{args.config} inverts nothing: give a config whose model has hooks.')
-    hook = config.model.hooks[0]
-    precision = hook.objective.get('precision', 'float32')
+    try:
+        config = load_config(args.config, args.cfg_options)
+    except (FileNotFoundError, KeyError) as error:
+        sys.exit(error.args[0])
+    if not config.model.get('inverter'):
+        sys.exit(f'{args.config} inverts nothing: give a config that has `model.inverter`.')
+    inverter, objective = config.model.inverter, config.model.objective
+    precision = objective.get('precision', 'float32')
     backbone, left_out = plannable(config.model.backbone)
     with without_storage(backbone) as generator:
         parts = {name: sum(parameter.numel() for parameter in part.parameters())
@@ -115,10 +118,10 @@ def main() -> None:
             f'{name} {count / 1e6:.1f} M' for name, count in parts.items() if count) + ')' + left_out)
         flops = operations(generator, precision)
         print(f'operations: {flops / 1e9:.2f} GFLOP an evaluation of the network')
-        show_time(args.nfe or evaluations(hook.inverter, hook.objective.num_pairs, generator.vocabulary.num_class_ids
+        show_time(args.nfe or evaluations(inverter, objective.num_pairs, generator.vocabulary.num_class_ids
                                           if generator.vocabulary.has_objects else generator.vocabulary.num_classes),
                   flops, args.tflops)
-        for batch in args.batches or sorted({1, hook.get('batch_size', 512)}):
+        for batch in args.batches or sorted({1, config.model.get('batch_size', 512)}):
             peaks = [(weights + peak_bytes(generator, batch, precision, gradient)) / GIB for gradient in (False, True)]
             print(f'peak memory in {precision}, batch {batch}: {peaks[0]:.2f} GiB, with a backward {peaks[1]:.2f} GiB')
 

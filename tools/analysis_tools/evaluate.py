@@ -1,44 +1,39 @@
-"""Test a config image by image, keeping what is finished, and print its figures as one row.
+"""Test a detector or a classifier, keeping what is finished, and print its figures as one row.
 
-    python tools/analysis_tools/evaluate.py CONFIG CHECKPOINT --out work_dirs/NAME [--ann-file val_60.json] \
-        [--img-prefix val/] [--batch-size 8] [--precision bfloat16] \
-        [--cfg-options model.backbone.compile=True]
+    python tools/analysis_tools/evaluate.py CONFIG CHECKPOINT --out work_dirs/NAME [--ann-file val_60.json]
+        [--img-prefix val/] [--images 60] [--tuning] [--cfg-options model.objective.precision=bfloat16]
 
-The row is COCO's bbox_mAP, bbox_mAP_50, bbox_mAP_75 and AR, seconds and network evaluations an image (a backward
-counts as two), and images. OUT/report.json holds it with the settings of the search. The same command goes on after an
-interruption.
+The row is COCO's bbox_mAP, bbox_mAP_50, bbox_mAP_75 and AR, or a classifier's top-1 and top-5, with seconds and network
+evaluations an image (a backward counts as two). OUT/report.json holds it with the settings of the search as they were
+built; OUT/records are those of a test with `--work-dir OUT`. With --tuning the images are those of the config's
+`tuning_dataset`, on which settings are chosen. The same command goes on after an interruption.
 """
 import argparse
-import contextlib
-import io
 import json
+import sys
 import warnings
 from pathlib import Path
 
-from dive_mmdet.analysis.annotated import add_arguments, configured
-from dive_mmdet.engine import evaluate_records, run_images
+from dive_mmdet.engine.configured import add_arguments, config_of
+from dive_mmdet.engine.run import run_test
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
     parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--batch-size', type=int, default=None)
-    parser.add_argument('--precision', default=None, help='of the objective: float32 or bfloat16')
+    parser.add_argument('--tuning', action='store_true', help='on the images of `tuning_dataset`')
     args = parser.parse_args()
     warnings.filterwarnings('ignore')
-    config = configured(args)
-    dataset = config.test_dataloader.dataset
-    records = run_images(args.config, args.checkpoint, args.out / 'records', ann_file=dataset.ann_file,
-                         batch_size=args.batch_size, precision=args.precision,
-                         show=lambda line: print(f'    {line}', flush=True),
-                         cfg_options={'test_dataloader.dataset.data_prefix.img': dataset.data_prefix.img,
-                                      **args.cfg_options})
-    with contextlib.redirect_stdout(io.StringIO()):
-        row = evaluate_records(records, str(Path(dataset.data_root) / dataset.ann_file), tuple(config.classes))
-    settings = dict(config=args.config, precision=args.precision, hooks=config.get('custom_hooks', []))
-    (args.out / 'report.json').write_text(json.dumps(dict(row, **settings), indent=2) + '\n')
-    print(f'{Path(args.config).stem}: ' + ', '.join(f'{name} {value:.4g}' for name, value in row.items()))
+    config = config_of(args)
+    if args.tuning:
+        config.test_dataloader.dataset = dict(config.tuning_dataset, num_images=args.images or
+                                              config.tuning_dataset.num_images)
+    run = run_test(config, args.checkpoint, args.out, show=lambda line: print(f'    {line}', flush=True))
+    report = dict(run.metrics, config=args.config, settings=run.settings)
+    (args.out / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
+    print(f'{Path(args.config).stem}: ' + ', '.join(f'{name} {value:.4g}' for name, value in run.metrics.items()))
+    sys.exit(run.status)
 
 
 if __name__ == '__main__':

@@ -16,16 +16,16 @@ import numpy as np
 from mmengine.config import Config
 
 from dive_mmdet.datasets.annotation_file import AnnotationFile
-from dive_mmdet.engine import evaluate_records
+from dive_mmdet.metrics.coco import coco_scores
 
 
-def random_records(coco: AnnotationFile, categories: list[int], seed: int) -> list[dict]:
-    """Records as of a detector that gives each image another one's annotations, crowds left out."""
+def random_detections(coco: AnnotationFile, categories: list[int], seed: int) -> dict[int | str, list[tuple]]:
+    """Detections, by image, of a detector that gives each image another one's annotations, crowds left out."""
     rng = np.random.default_rng(seed)
     images = coco.loadImgs(coco.getImgIds())
     shift = int(rng.integers(1, len(images))) if len(images) > 1 else 0
     order = rng.permutation(len(images))
-    records = []
+    found = {}
     for place, index in enumerate(order):
         image, other = images[index], images[order[(place + shift) % len(order)]]
         scale = np.array([image['width'] / other['width'], image['height'] / other['height']] * 2)
@@ -33,9 +33,9 @@ def random_records(coco: AnnotationFile, categories: list[int], seed: int) -> li
                        if ann['category_id'] in categories and not ann['iscrowd']]
         boxes = [(np.array([x, y, x + w, y + h]) * scale).tolist() for x, y, w, h in
                  (ann['bbox'] for ann in annotations)]
-        records.append(dict(img_id=image['id'], bboxes=boxes, scores=rng.random(len(boxes)).tolist(),
-                            labels=[categories.index(ann['category_id']) for ann in annotations], seconds=0, nfe=0))
-    return records
+        found[image['id']] = list(zip(boxes, rng.random(len(boxes)).tolist(),
+                                      [categories.index(ann['category_id']) for ann in annotations]))
+    return found
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def main() -> None:
         sys.exit(str(error))
     categories = coco.getCatIds(catNms=list(config.classes))
     with contextlib.redirect_stdout(io.StringIO()):
-        rows = [evaluate_records(random_records(coco, categories, seed), ann_file, tuple(config.classes))
+        rows = [coco_scores(random_detections(coco, categories, seed), ann_file, config.classes)
                 for seed in range(args.seeds)]
     for name in ('bbox_mAP', 'bbox_mAP_50', 'bbox_mAP_75', 'AR'):
         values = [row[name] for row in rows]

@@ -19,8 +19,8 @@ from pycocotools import mask
 
 from dive_mmdet.datasets.annotation_file import AnnotationFile
 from dive_mmdet.datasets.square_crop import square_box
-from dive_mmdet.engine import evaluate_records
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
+from dive_mmdet.metrics.coco import coco_scores
 
 PLACES = {'none': (None,), 'centre': (0.5,), 'two': (0.0, 1.0)}
 SIZES = {'small': (0, 32 ** 2), 'medium': (32 ** 2, 96 ** 2), 'large': (96 ** 2, float('inf'))}  # COCO's, in pixels
@@ -68,21 +68,21 @@ def main() -> None:
         sys.exit(str(error))
     tokenizer = LayoutTokenizer(LayoutVocabulary(1, args.num_objects, grid=args.grid))
     categories = sorted(coco.cats)
-    records, ious, areas = [], [], []
+    found, ious, areas = {}, [], []
     for image_id in sorted(coco.imgs):
         objects = [item for item in coco.imgToAnns[image_id] if not item['iscrowd']]
         boxes, iou = reachable(objects, coco.imgs[image_id], PLACES[args.crop], tokenizer)
         held = iou > 0
         labels = [categories.index(item['category_id']) for item in objects]
-        records.append(dict(img_id=image_id, bboxes=boxes[held].tolist(), scores=iou[held].tolist(),
-                            labels=[label for label, keep in zip(labels, held) if keep], seconds=0, nfe=0))
+        found[image_id] = list(zip(boxes[held].tolist(), iou[held].tolist(),
+                                   [label for label, keep in zip(labels, held) if keep]))
         ious += iou.tolist()
         areas += [item['area'] for item in objects]
-    scores = evaluate_records(records, str(args.annotations), tuple(coco.cats[each]['name'] for each in categories))
+    scores = coco_scores(found, str(args.annotations), [coco.cats[each]['name'] for each in categories])
     ious, areas = np.array(ious), np.array(areas)
     recall = np.mean([(ious >= threshold).mean() for threshold in np.arange(0.5, 1, 0.05)]) if len(ious) else 0.0
     print(json.dumps(dict(
-        crop=args.crop, images=len(records), objects=len(ious), held=int((ious > 0).sum()),
+        crop=args.crop, images=len(found), objects=len(ious), held=int((ious > 0).sum()),
         bbox_mAP=scores['bbox_mAP'], bbox_mAP_50=scores['bbox_mAP_50'], AR=scores['AR'], recall=float(recall),
         mean_iou={name: float(ious[(areas >= low) & (areas < high)].mean()) for name, (low, high) in SIZES.items()
                   if ((areas >= low) & (areas < high)).any()}), indent=2))

@@ -1,19 +1,21 @@
 """Does the search find what the generator prefers, and does the generator prefer the truth? Measured apart.
 
-    python tools/analysis_tools/search_quality.py CONFIG CHECKPOINT --records work_dirs/demo_300/dive --count 100
+    python tools/analysis_tools/search_quality.py CONFIG CHECKPOINT --work-dir work_dirs/demo_300/dive --images 100
 
-Reads the records of a finished run (`demo/detect.py`), takes a bank of noise that the search never used and compares,
-image by image, the energies of the found, the true and the empty layout: what was searched, likelihood + weight x
-prior, and the likelihood alone. Annotations are read here and nowhere in the search.
+Reads what a run found (of `tools/test.py`, `evaluate.py` or `demo/detect.py`), takes a bank of noise that the search
+never used and compares, image by image, the energies of the found, the true and the empty layout: what was searched,
+likelihood + weight x prior, and the likelihood alone. Annotations are read here and nowhere in the search.
 """
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import torch
 
-from dive_mmdet.analysis.annotated import add_arguments, configured, load
-from dive_mmdet.inversion import Likelihood
+from dive_mmdet.analysis.annotated import load
+from dive_mmdet.engine.configured import add_arguments, config_of
+from dive_mmdet.engine.run_state import RunState
 
 
 def summarise(found: torch.Tensor, true: torch.Tensor, empty: torch.Tensor) -> dict[str, float]:
@@ -37,23 +39,24 @@ def summarise(found: torch.Tensor, true: torch.Tensor, empty: torch.Tensor) -> d
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
-    parser.add_argument('--records', type=Path, required=True)
-    parser.add_argument('--count', type=int, default=100)
+    parser.add_argument('--work-dir', type=Path, required=True, help='of the run')
     parser.add_argument('--pairs', type=int, default=32)
     parser.add_argument('--seed', type=int, default=20260)
     args = parser.parse_args()
-    config = configured(args)
-    model, latents, true, image_ids = load(config, args.checkpoint, args.count)
-    found = torch.tensor([json.loads((args.records / f'{image_id:012d}.json').read_text())['inversion']['ids']
-                          for image_id in image_ids])
-    generator = model.backbone
-    likelihood = Likelihood(generator, **dict(config.custom_hooks[0].objective, num_pairs=args.pairs, seed=args.seed))
+    model, latents, true, image_ids = load(config_of(args), args.checkpoint)
+    records = RunState(args.work_dir).records
+    missing = [image for image in image_ids if image not in records]
+    if missing:
+        sys.exit(f'{args.work_dir} holds no result of image {missing[0]} and {len(missing) - 1} others: test them '
+                 'there first, or ask for fewer with --images.')
+    found = torch.tensor([records[image].inversion['ids'] for image in image_ids])
+    generator, likelihood = model.backbone, model.likelihood.on_bank(args.pairs, args.seed)
     layouts = [generator.embed(ids) for ids in (found, true, generator.vocabulary.empty().expand_as(true))]
     errors = [likelihood.errors(latents, rows) for rows in layouts]
     rates = summarise(*errors)
-    if model.prior_weight:
+    if model.prior is not None and model.search.prior_weight:
         with torch.no_grad():
-            energies = [error + model.prior_weight * model.prior.energy(rows)[:, None]
+            energies = [error + model.search.prior_weight * model.prior.energy(rows)[:, None]
                         for error, rows in zip(errors, layouts)]
         rates = dict(summarise(*energies), likelihood_alone=rates)
     print(json.dumps(rates, indent=2))

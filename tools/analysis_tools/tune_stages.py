@@ -1,7 +1,7 @@
 """Stages of the adaptive enumeration with the fewest evaluations, chosen on training images; where accuracy is lost.
 
     python tools/analysis_tools/tune_stages.py CONFIG CHECKPOINT [--images 60] [--slack 0.5] [--batch-size 4] \
-        [--cfg-options model.hooks.0.objective.low=0 model.hooks.0.objective.high=1000]
+        [--cfg-options model.objective.low=0 model.objective.high=1000]
 
 CONFIG is a classifier's, and images are those of its `tuning_dataset`. The errors of all classes on the whole bank are
 computed once; all stages on a grid are then replayed on them. Prints JSON: what the exhaustive search reaches (the
@@ -96,7 +96,7 @@ def all_errors(config: Config, checkpoint: str, images: int, batch_size: int) ->
         truth.extend(int(sample.gt_label) for sample in data['data_samples'])
         latents = model.backbone.encode(data['inputs']).repeat_interleave(len(classes), dim=0)
         rows = model.backbone.embed(classes[:, None].to(latents.device)).repeat(len(part), 1, 1)
-        found = model.likelihood.errors(latents, rows, model.batch_size)
+        found = model.likelihood.errors(latents, rows, model.search.batch_size)
         errors.append(found.view(len(part), len(classes), -1).cpu())
         print(f'{len(truth)}/{images} images', flush=True)
     return torch.cat(errors), torch.tensor(truth), model.likelihood

@@ -21,7 +21,7 @@ def report(state: RunState) -> str:
         alive = 'finished'
     rest, speed = state.images - done, state.seconds_per_image
     eta = timedelta(seconds=round(speed * rest)) if speed == speed else 'unknown'
-    nfe = sum(record['nfe'] for record in state.latest) / max(1, len(state.latest))
+    nfe = sum(record.nfe for record in state.latest) / max(1, len(state.latest))
     lines = [f'{done}/{state.images} images, {alive} (process {session["process"]} on {session["host"]}, '
              f'{session["ranks"]} rank{"s" * (session["ranks"] > 1)}), last sign {state.silent_for:.0f} s ago',
              f'{speed:.2f} s and {nfe:.0f} evaluations an image, eta {eta}']

@@ -10,14 +10,13 @@ import sys
 from pathlib import Path
 
 import torch
-from mmdet.apis import init_detector
 from mmdet.structures.bbox import bbox_overlaps
-from mmengine.config import Config, DictAction
 
 from dive_mmdet.checkpoints.publishing import write_whole
-from dive_mmdet.checkpoints.untrusted import guard_loading
 from dive_mmdet.datasets.annotation_file import AnnotationFile
-from dive_mmdet.engine import run_images
+from dive_mmdet.engine.configured import add_arguments, config_of
+from dive_mmdet.engine.records.record import Image, Record
+from dive_mmdet.engine.run import run_test
 from dive_mmdet.heads.layout_head import FoundObjects, box_iou
 from dive_mmdet.structures import Inversion
 
@@ -46,7 +45,7 @@ def places(found: FoundObjects, size: torch.Tensor, annotations: list[dict], lab
     return places
 
 
-def collect(model, records: list[dict], coco: AnnotationFile, classes: tuple[str, ...], iou: float):
+def collect(model, records: dict[Image, Record], coco: AnnotationFile, classes: tuple[str, ...], iou: float):
     """Features (n, F), class features (n, M, 2) and labels of the annotations at the objects' places (n,), -1 for none.
 
     Objects that a crowd excuses are left out.
@@ -54,11 +53,11 @@ def collect(model, records: list[dict], coco: AnnotationFile, classes: tuple[str
     labels = {category['id']: classes.index(category['name']) for category in coco.dataset['categories']
               if category['name'] in classes}
     features, class_features, truth = [], [], []
-    for record in records:
-        image = coco.imgs[record['img_id']]
-        found = model.bbox_head.objects(Inversion.from_plain(record['inversion']), 0, model.backbone.vocabulary)
+    for image_id, record in records.items():
+        image = coco.imgs[image_id]
+        found = model.bbox_head.objects(Inversion.from_plain(record.inversion), 0, model.backbone.vocabulary)
         size = torch.tensor([image['width'], image['height']] * 2, dtype=found.boxes.dtype)
-        there = places(found, size, coco.imgToAnns[record['img_id']], labels, iou)
+        there = places(found, size, coco.imgToAnns[image_id], labels, iou)
         counted = [index for index, place in enumerate(there) if place is not None]
         truth += [there[index] for index in counted]
         features.append(model.bbox_head.features(found)[counted])
@@ -68,23 +67,16 @@ def collect(model, records: list[dict], coco: AnnotationFile, classes: tuple[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config')
-    parser.add_argument('checkpoint', type=Path)
-    parser.add_argument('--ann-file', required=True, help='relative to the data root')
-    parser.add_argument('--img-prefix', required=True, help='relative to the data root')
+    add_arguments(parser)
     parser.add_argument('--iou', type=float, default=0.5)
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/calibrate'))
-    parser.add_argument('--precision', default=None, help='of the objective: float32 or bfloat16')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='KEY=VALUE of the config')
     args = parser.parse_args()
-    config = Config.fromfile(args.config)
-    records = run_images(args.config, str(args.checkpoint), args.work_dir, ann_file=args.ann_file,
-                         precision=args.precision,
-                         cfg_options={'test_dataloader.dataset.data_prefix.img': args.img_prefix, **args.cfg_options})
-    guard_loading()
-    model = init_detector(config, str(args.checkpoint), device='cpu')
-    coco = AnnotationFile(Path(config.data_root) / args.ann_file)
-    features, class_features, truth = collect(model, records, coco, config.classes, args.iou)
+    if not (args.ann_file and args.img_prefix):
+        sys.exit('Scores are fitted on training images: give --ann-file and --img-prefix.')
+    config = config_of(args)
+    run = run_test(config, args.checkpoint, args.work_dir, show=lambda line: print(line, flush=True))
+    model, coco = run.model.cpu(), AnnotationFile(config.test_evaluator.ann_file)
+    features, class_features, truth = collect(model, run.records, coco, config.classes, args.iou)
     there, vocabulary = truth >= 0, model.backbone.vocabulary
     best = vocabulary.class_labels[class_features[there].sum(dim=2).argmax(dim=1)]
     own = vocabulary.class_places(vocabulary.categories(truth[there]) + vocabulary.class_offset)
@@ -92,9 +84,10 @@ def main() -> None:
         loss, class_loss = model.bbox_head.calibrate(features, there, class_features[there], own)
     except ValueError as error:
         sys.exit(str(error))
-    checkpoint = torch.load(args.checkpoint, map_location='cpu', weights_only=True)
+    path = Path(args.checkpoint)
+    checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     checkpoint['state_dict'] |= {f'bbox_head.{name}': value for name, value in model.bbox_head.state_dict().items()}
-    write_whole(args.checkpoint, checkpoint)
+    write_whole(path, checkpoint)
     print(f'{len(truth)} objects, {100 * there.float().mean():.1f} % at the place of an annotated one, mean negative '
           f'log-likelihood {loss:.3f}; of those the class of most evidence is right in '
           f'{100 * (best == truth[there]).float().mean():.1f} %, {class_loss:.3f}')

@@ -1,6 +1,6 @@
 """Install mmcv with its compiled operators from a cached wheel, or build that wheel from the source release.
 
-    VENV/bin/python tools/setup/mmcv_wheel.py --version 2.3.6 [--cache DIR]
+    VENV/bin/python tools/setup/mmcv_wheel.py onedl-mmcv==2.3.6 [--cache DIR]
 
 A wheel fits one torch and one Python: the cache is keyed by both, and a cached wheel that does not import is built
 anew. The source release parses torch's headers once a file; merging the dispatch files before compiling cuts the work
@@ -16,11 +16,24 @@ import sysconfig
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from setup_env import LEADING_OUT, SetupError, cache_base, check_compiler
 
-PACKAGE = 'onedl-mmcv'
 GROUPS = 4
+
+
+class Release(NamedTuple):
+    """What is installed: `mmcv`, or its fork `onedl-mmcv`."""
+    package: str
+    version: str
+
+    @classmethod
+    def parse(cls, text: str) -> 'Release':
+        return cls(*text.split('=='))
+
+    def __str__(self) -> str:
+        return f'{self.package}=={self.version}'
 
 
 def check_environment() -> None:
@@ -37,15 +50,15 @@ def with_cuda() -> bool:
     return wanted and cpp_extension.CUDA_HOME is not None
 
 
-def cache_dir(cuda: bool) -> Path:
+def cache_dir(package: str, cuda: bool) -> Path:
     import torch
     python = f'cp{sys.version_info.major}{sys.version_info.minor}'
-    return cache_base() / f'{PACKAGE}-torch{torch.__version__}-{python}{"-cuda" if cuda else ""}'
+    return cache_base() / f'{package}-torch{torch.__version__}-{python}{"-cuda" if cuda else ""}'
 
 
-def cached_wheel(cache: Path, version: str) -> Path | None:
+def cached_wheel(cache: Path, release: Release) -> Path | None:
     platform = sysconfig.get_platform().replace('-', '_').replace('.', '_')
-    return next(cache.glob(f'{PACKAGE.replace("-", "_")}-{version}-*-{platform}.whl'), None)
+    return next(cache.glob(f'{release.package.replace("-", "_")}-{release.version}-*-{platform}.whl'), None)
 
 
 def pip(*arguments, env: dict[str, str] | None = None) -> None:
@@ -71,14 +84,13 @@ def build_environment(cuda: bool) -> dict[str, str]:
     return env if cuda else dict(env, CUDA_VISIBLE_DEVICES='', FORCE_CUDA='0')
 
 
-def build(version: str, out: Path, cuda: bool) -> None:
+def build(release: Release, out: Path, cuda: bool) -> None:
     """Compile the source release and put its wheel into `out`, whole or not at all."""
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
         check_compiler(scratch)
         out.mkdir(parents=True, exist_ok=True)
-        pip('download', '--no-deps', '--no-build-isolation', '--no-binary', ':all:', '-d', scratch,
-            f'{PACKAGE}=={version}')
+        pip('download', '--no-deps', '--no-build-isolation', '--no-binary', ':all:', '-d', scratch, release)
         archive = next(scratch.glob('*.tar.gz'))
         with tarfile.open(archive) as tar:
             tar.extractall(scratch, filter='data')
@@ -94,58 +106,58 @@ def build(version: str, out: Path, cuda: bool) -> None:
         partial.rename(out / built.name)
 
 
-def works(version: str) -> bool:
-    """Is this version of mmcv installed, and do its operators import?"""
+def works(release: Release) -> bool:
+    """Is this release of mmcv installed, and do its operators import?"""
     try:
-        installed = importlib.metadata.version(PACKAGE)
+        installed = importlib.metadata.version(release.package)
     except importlib.metadata.PackageNotFoundError:
         return False
-    return installed == version and not subprocess.run(
+    return installed == release.version and not subprocess.run(
         [sys.executable, '-c', 'import mmcv.ops'], capture_output=True).returncode
 
 
-def install_wheel(wheel: Path, version: str) -> bool:
+def install_wheel(wheel: Path, release: Release) -> bool:
     """Install a wheel and say whether its operators import."""
     try:
         pip('install', '--no-deps', '--no-index', '--force-reinstall', wheel)
     except subprocess.CalledProcessError:
         return False
-    return works(version)
+    return works(release)
 
 
-def install(version: str, cache: Path, cuda: bool) -> None:
+def install(release: Release, cache: Path, cuda: bool) -> None:
     """Install from the cache; build, and fill the cache, where there is no wheel or one that does not import.
 
     Raises:
         SetupError: the compiler is missing or the wheel that was built does not import either.
     """
-    wheel = cached_wheel(cache, version)
+    wheel = cached_wheel(cache, release)
     if wheel is not None:
-        if install_wheel(wheel, version):
+        if install_wheel(wheel, release):
             return
         print(f'The cached {wheel} does not import: building it anew.', flush=True)
         wheel.unlink()
-    build(version, cache, cuda)
-    wheel = cached_wheel(cache, version)
-    if wheel is None or not install_wheel(wheel, version):
+    build(release, cache, cuda)
+    wheel = cached_wheel(cache, release)
+    if wheel is None or not install_wheel(wheel, release):
         if wheel is not None:
             wheel.unlink()
-        raise SetupError(f'{PACKAGE} {version} was built and does not import: `python -c "import mmcv.ops"` says why.')
+        raise SetupError(f'{release} was built and does not import: `python -c "import mmcv.ops"` says why.')
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--version', required=True)
+    parser.add_argument('release', type=Release.parse, help='onedl-mmcv==VERSION or mmcv==VERSION')
     parser.add_argument('--cache', type=Path, default=None, help='default: XDG_CACHE_HOME/dive_mmdet')
     args = parser.parse_args()
     try:
         check_environment()
-        if works(args.version):
+        if works(args.release):
             return
         for name in LEADING_OUT:
             os.environ.pop(name, None)
         cuda = with_cuda()
-        install(args.version, args.cache or cache_dir(cuda), cuda)
+        install(args.release, args.cache or cache_dir(args.release.package, cuda), cuda)
     except SetupError as error:
         sys.exit(f'Error: {error}')
     except OSError as error:

@@ -1,7 +1,8 @@
 """Set up the project's virtual environment: pinned packages, mmcv with its operators, the project itself.
 
-    python3.11 tools/setup/setup_env.py [--venv .venv]
+    python3.11 tools/setup/setup_env.py [--venv .venv] [--family forks]
 
+A family is a set of packages that was tried together; `locks/` has the pins of each.
 Every stage prints one line when it starts and one when it ends, and a long one a line every 20 seconds; what it runs
 goes to `VENV/setup.log`. Running it again costs less than a second: a stamp in the environment says what it was made
 from. Only the standard library is used, since nothing else is there yet, and no syntax younger than Python 3.6, so
@@ -19,13 +20,15 @@ import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, Optional
+from typing import Dict, Iterator, List, Optional
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-LOCK = HERE / 'lock.txt'
+LOCKS = HERE / 'locks'
+FAMILIES = ('forks', 'original', 'original-torch2.6')
 PYTHON_VERSION = (3, 11)
 FRESH_GB, UPDATE_GB = 4.0, 1.0
+CUDA_GB = 5.0  # more, of the CUDA builds that the index has of the originals' torch
 HEARTBEAT_S = 20
 # What would make pip install elsewhere, or Python import from elsewhere, than in the virtual environment.
 LEADING_OUT = ('PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_ROOT', 'PYTHONPATH', 'PYTHONHOME', 'PYTHONUSERBASE',
@@ -36,16 +39,25 @@ class SetupError(Exception):
     """One sentence: what is wrong and how to cure it."""
 
 
-def pins() -> Dict[str, str]:
-    """The lock file as {package: version}."""
-    lines = (line.strip() for line in LOCK.read_text().splitlines())
+def locks(family: str) -> List[Path]:
+    """The files with its pins: what all share, and its own."""
+    return [LOCKS / 'common.txt', LOCKS / f'{family}.txt']
+
+
+def pins(family: str = FAMILIES[0]) -> Dict[str, str]:
+    """Its lock files as {package: version}."""
+    lines = (line.strip() for lock in locks(family) for line in lock.read_text().splitlines())
     return dict(line.split('==') for line in lines if line and not line.startswith('#'))
 
 
-def fingerprint() -> str:
-    """Changes with the lock file, the set-up scripts, setup.py and the place of the checkout."""
+def mmcv_package(version: Dict[str, str]) -> str:
+    return 'mmcv' if 'mmcv' in version else 'onedl-mmcv'
+
+
+def fingerprint(family: str) -> str:
+    """Changes with the lock files, the set-up scripts, setup.py and the place of the checkout."""
     digest = hashlib.sha256(str(ROOT).encode())
-    for path in sorted([LOCK, *HERE.glob('*.py'), ROOT / 'setup.py']):
+    for path in [*locks(family), *sorted(HERE.glob('*.py')), ROOT / 'setup.py']:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -76,8 +88,8 @@ def check_python() -> None:
                          'python3-venv`).') from None
 
 
-def check_folder(venv: Path) -> None:
-    """Refuse to turn a folder with other things in it, or an environment of another Python, into ours."""
+def check_folder(venv: Path, family: str) -> None:
+    """Refuse to turn a folder with other things in it, or an environment of another Python or family, into ours."""
     elsewhere = 'choose another place with `make VENV=/another/place ...`.'
     if venv.exists() and not venv.is_dir():
         raise SetupError(f'{venv} is a file: {elsewhere}')
@@ -89,6 +101,11 @@ def check_folder(venv: Path) -> None:
                              f'{".".join(map(str, PYTHON_VERSION))} is needed: remove it or {elsewhere}')
     elif venv.is_dir() and {path.name for path in venv.iterdir()} - {'setup.log', 'setup.lock'}:
         raise SetupError(f'{venv} holds other things than a virtual environment: {elsewhere}')
+    foreign = {name for other in FAMILIES for name in pins(other) if name.startswith(('mm', 'onedl'))} - {*pins(family)}
+    held = {path.name.split('-')[0].replace('_', '-') for path in venv.glob('lib/python*/site-packages/*.dist-info')}
+    if held & foreign:
+        raise SetupError(f'{venv} holds {", ".join(sorted(held & foreign))}, which the family `{family}` has from '
+                         f'another package: {elsewhere}')
 
 
 def check_disk(venv: Path, need_gb: float) -> None:
@@ -215,39 +232,41 @@ def only_one(venv: Path) -> Iterator[None]:
         yield
 
 
-def is_current(venv: Path) -> bool:
+def is_current(venv: Path, family: str) -> bool:
     stamp = venv / 'dive_mmdet.stamp'
-    return (venv / 'bin' / 'python').exists() and stamp.is_file() and stamp.read_text() == fingerprint()
+    return (venv / 'bin' / 'python').exists() and stamp.is_file() and stamp.read_text() == fingerprint(family)
 
 
-def set_up(venv: Path) -> None:
-    """Bring `venv` to the state that the lock file describes.
+def set_up(venv: Path, family: str = FAMILIES[0]) -> None:
+    """Bring `venv` to the state that the lock files of a family describe.
 
     Raises:
         SetupError: with a sentence that names the cure; a later call goes on where this one stopped.
     """
     check_python()
-    if is_current(venv):
+    if is_current(venv, family):
         print(f'[set-up] {venv} is up to date')
         return
-    check_folder(venv)
+    check_folder(venv, family)
     fresh = not (venv / 'bin' / 'python').exists()
-    check_disk(venv, FRESH_GB if fresh else UPDATE_GB)
-    if fresh and not any(cache_base().glob('*/*.whl')):
+    check_disk(venv, UPDATE_GB if not fresh else FRESH_GB if family == FAMILIES[0] else FRESH_GB + CUDA_GB)
+    if fresh and not any(cache_base().glob(f'{mmcv_package(pins(family))}-*/*.whl')):
         with tempfile.TemporaryDirectory() as scratch:  # mmcv must be built: better refused now than after a download
             check_compiler(Path(scratch))
     with only_one(venv):
-        if not is_current(venv):
+        if not is_current(venv, family):
             (venv / 'dive_mmdet.stamp').unlink(missing_ok=True)
-            install(venv)
-            (venv / 'dive_mmdet.stamp').write_text(fingerprint())
+            install(venv, family)
+            (venv / 'dive_mmdet.stamp').write_text(fingerprint(family))
 
 
-def install(venv: Path) -> None:
+def install(venv: Path, family: str) -> None:
     """All stages, in order; each finds what an earlier call has already done."""
     python = venv / 'bin' / 'python'
     pip = [python, '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']
-    version = pins()
+    version = pins(family)
+    mmcv = mmcv_package(version)
+    constraints = [part for lock in locks(family) for part in ('-c', lock)]
     stages = Stages(venv / 'setup.log', total=6)
     retry = 'check the connection to the package index and run the same command again.'
     again = f'remove {venv} and run the same command again.'
@@ -264,20 +283,22 @@ def install(venv: Path) -> None:
     stages.end()
 
     stages.begin(f'torch {version["torch"]} with its own dependencies (0.2 GB; a CUDA build: 3 GB)')
-    stages.run(*pip, '-c', LOCK, f'torch=={version["torch"]}', cure=retry)
+    stages.run(*pip, *constraints, f'torch=={version["torch"]}', cure=retry)
     stages.run(python, '-c', 'import torch; torch.ones(2, 2) @ torch.ones(2, 2)',
                cure=f'this build of torch does not run on this machine: {again}')
     check_disk(venv, UPDATE_GB)
     stages.end()
 
     stages.begin(f'{len(version)} pinned packages (0.8 GB)')
-    packages = [f'{p}=={v}' for p, v in version.items() if p not in ('torch', 'onedl-mmcv')]
+    packages = [f'{p}=={v}' for p, v in version.items() if p not in ('torch', mmcv)]
     stages.run(*pip, '--no-deps', '--no-build-isolation', *packages, cure=retry)
     stages.run(python, HERE / 'torchvision_guard.py', cure=again)
+    if version.get('mmcv') == '2.2.0':
+        stages.run(python, HERE / 'mmcv_ceiling.py', cure=again)
     stages.end()
 
-    stages.begin(f'mmcv {version["onedl-mmcv"]} with its operators (cached: seconds; built: 5 to 12 minutes)')
-    stages.run(python, HERE / 'mmcv_wheel.py', '--version', version['onedl-mmcv'],
+    stages.begin(f'{mmcv} {version[mmcv]} with its operators (cached: seconds; built: 5 to 12 minutes)')
+    stages.run(python, HERE / 'mmcv_wheel.py', f'{mmcv}=={version[mmcv]}',
                cure='cure that and run the same command again; a compiler that was killed needs more memory, 2 GB a '
                'job (MAX_JOBS=1 asks for one job).')
     stages.end()
@@ -287,17 +308,19 @@ def install(venv: Path) -> None:
     stages.end()
 
     stages.begin('import of everything')
-    stages.run(python, '-c', 'import torch, torchvision, mmcv.ops, mmdet, mmpretrain, diffusers, timm, pycocotools, '
-               'dive_mmdet', cure=again)
+    stages.run(python, '-c', 'import torch, torchvision, mmcv.ops, timm, pycocotools, dive_mmdet.detectors, '
+               'dive_mmdet.classifiers', cure=again)
     stages.end()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--venv', type=Path, default=ROOT / '.venv')
+    parser.add_argument('--family', choices=FAMILIES, default=FAMILIES[0])
+    args = parser.parse_args()
     try:
         # os.path: Path.resolve would follow a link and set up the environment elsewhere.
-        set_up(Path(os.path.abspath(parser.parse_args().venv)))
+        set_up(Path(os.path.abspath(args.venv)), args.family)
     except SetupError as error:
         sys.exit(f'set-up stopped: {error}')
     except OSError as error:

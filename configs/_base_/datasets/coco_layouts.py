@@ -35,5 +35,5 @@ val_dataloader = dict(
     dataset=dict(type='dive_mmdet.LayoutCocoDataset', num_classes=80, data_root=data_root, ann_file=subset,
                  data_prefix=dict(img='val2017/'), test_mode=True, pipeline=test_pipeline))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='CocoMetric', ann_file=data_root + subset, metric='bbox')
+val_evaluator = dict(type='dive_mmdet.TestedCocoMetric', ann_file=data_root + subset, metric='bbox')
 test_evaluator = val_evaluator

@@ -31,5 +31,5 @@ val_dataloader = dict(
                  ann_file='val.json', data_prefix=dict(img='val/'),
                  metainfo=dict(classes=classes), test_mode=True, pipeline=test_pipeline))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='CocoMetric', ann_file=data_root + 'val.json', metric='bbox')
+val_evaluator = dict(type='dive_mmdet.TestedCocoMetric', ann_file=data_root + 'val.json', metric='bbox')
 test_evaluator = val_evaluator

@@ -5,6 +5,4 @@ generator = dict(
     schedule=dict(type='dive_mmdet.NoiseSchedule'),
     denoiser=dict(type='dive_mmdet.DiT', channels=1, width=128, num_layers=6, num_heads=4, row_to_patches=True),
     prediction_type='sample',
-    timestep_exponent=0.8,
-    class_dropout=0.1,
     unknown='mean')

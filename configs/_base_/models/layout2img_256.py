@@ -18,7 +18,7 @@ generator = dict(
         type='dive_mmdet.SpatialTransformerUNet', sample_size=64, channels=3, base_channels=128,
         channel_mult=[1, 2, 3, 4], num_res_blocks=2, attention_downsampling=[2, 4, 8], transformer_depth=3,
         context_dim=512, num_heads=1),  # one head, whatever the public YAML says
-    prediction_type='epsilon', loss_type='l1')
+    prediction_type='epsilon')
 generator_preprocessor = dict(
     type='dive_mmdet.GreyOrColourDetPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
 layout_prior = dict(

@@ -8,8 +8,6 @@ generator = dict(
     condition=dict(type='dive_mmdet.ObjectEncoder', row_dim=64, width=128, num_layers=1, num_heads=4),
     denoiser=dict(type='dive_mmdet.PatchTransformer', sample_size=64, channels=1, patch_size=8, width=128,
                   num_layers=6, num_heads=4, context_dim=128),
-    prediction_type='sample',
-    timestep_exponent=0.5,
-    class_dropout=0.1)
+    prediction_type='sample')
 generator_preprocessor = dict(
     type='dive_mmdet.GreyOrColourDetPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)

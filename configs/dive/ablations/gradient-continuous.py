@@ -1,7 +1,5 @@
 # The paper's inversion on the shipped objective: projected only to answer.
 _base_ = ['../dive_proposal_digit-scenes.py']
 
-inversion_hook = dict(_base_.inversion_hook, inverter=dict(
-    type='dive_mmdet.GradientInverter', distance='continuous', loops=20, pairs_per_step=4, lr=0.3))
-custom_hooks = [inversion_hook, {{_base_.prior_hook}}]
-model = dict(hooks=custom_hooks)
+model = dict(inverter=dict(
+    _delete_=True, type='dive_mmdet.GradientInverter', distance='continuous', loops=20, pairs_per_step=4, lr=0.3))

@@ -1,6 +1,4 @@
 # Growing and polishing alone.
 _base_ = ['../dive_proposal_digit-scenes.py']
 
-inversion_hook = dict(_base_.inversion_hook, inverter=dict(_base_.inversion_hook.inverter, revisit=0))
-custom_hooks = [inversion_hook, {{_base_.prior_hook}}]
-model = dict(hooks=custom_hooks)
+model = dict(inverter=dict(revisit=0))

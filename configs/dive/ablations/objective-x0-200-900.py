@@ -2,11 +2,7 @@
 _base_ = ['../dive_proposal_digit-scenes.py']
 
 scale = 4.6
-inversion_hook = dict(
-    _base_.inversion_hook,
-    inverter=dict(_base_.inversion_hook.inverter, min_gain=scale * _base_.inversion_hook.inverter.min_gain,
-                  reach=scale * _base_.inversion_hook.inverter.reach),
-    objective=dict(num_pairs=16, low=200, high=900, space='sample'))
-prior_hook = dict(_base_.prior_hook, weight=scale * _base_.prior_hook.weight)
-custom_hooks = [inversion_hook, prior_hook]
-model = dict(hooks=custom_hooks)
+model = dict(
+    inverter=dict(min_gain=scale * _base_.model.inverter.min_gain, reach=scale * _base_.model.inverter.reach),
+    objective=dict(space='sample'),
+    prior_weight=scale * _base_.model.prior_weight)

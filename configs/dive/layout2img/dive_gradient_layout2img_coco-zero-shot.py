@@ -2,10 +2,8 @@
 # pairs, 5,120 evaluations an image without its evidence.
 _base_ = ['./dive_proposal_layout2img_coco-zero-shot.py']
 
-inversion_hook = dict(
-    type='dive_mmdet.InversionHook',
-    inverter=dict(type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=4, lr=1e-2, starts=4),
-    objective=dict(num_pairs=16, low=0, high=1000, space='epsilon', precision='bfloat16'),
+model = dict(
+    inverter=dict(_delete_=True, type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=4, lr=1e-2,
+                  starts=4),
+    objective=dict(num_pairs=16, low=0, high=1000),
     batch_size=64)
-custom_hooks = [inversion_hook]
-model = dict(hooks=custom_hooks)

@@ -1,19 +1,17 @@
 # DIVE on OpenImages' validation images with the public weights; mmdet's data set and metric. The model answers with
 # its 340 categories; names merged into another one (Man into Person) are reached by the metric's hierarchy alone.
-import importlib
+_base_ = ['mmdet::_base_/datasets/openimages_detection.py', '../../_base_/models/dive_layout2img.py']
 
-_base_ = ['mmdet::_base_/datasets/openimages_detection.py', '../../_base_/default_runtime.py',
-          '../../_base_/models/dive_layout2img.py']
+# After `_base_`, or mmengine takes this for a config of its other kind.
+from mmdet.evaluation import get_classes  # noqa: E402
 
 # mmdet's names stand in the order of OpenImages' class-descriptions-boxable.csv, from which the data set takes labels.
-# An ordinary import would make mmengine take this for a config of its other kind.
-classes = tuple(importlib.import_module('mmdet.evaluation').get_classes('oid_v6'))
+classes = tuple(get_classes('oid_v6'))
 openimages_answers = [[_base_.layout_names.index(name)] if name in _base_.layout_names else []
                       for name in classes]
-# Judging an object takes 2,728 evaluations here.
-inversion_hook = dict(_base_.inversion_hook, inverter=dict(_base_.inversion_hook.inverter, max_nfe=40_000))
-custom_hooks = [inversion_hook]
-model = dict(backbone=dict(vocabulary=dict(answers=openimages_answers)), hooks=custom_hooks)
+model = dict(
+    inverter=dict(max_nfe=40_000),  # judging an object takes 2,728 evaluations here
+    backbone=dict(vocabulary=dict(answers=openimages_answers)))
 
 test_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -24,5 +22,4 @@ test_pipeline = [
 ]
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 val_dataloader = test_dataloader
-train_dataloader = None
-default_hooks = dict(logger=dict(interval=1))
+train_dataloader = None  # nothing is trained here

@@ -47,7 +47,7 @@ def generator_config(weights: Mapping[str, Tensor], first_stage: dict[str, Any],
             patch_size=patch, width=width, num_layers=layers, num_heads=heads,
             mlp_ratio=len(weights['blocks.0.mlp.fc1.weight']) / width,
             learn_sigma=len(weights['final_layer.linear.weight']) == 2 * channels * patch ** 2),
-        prediction_type='epsilon', class_dropout=0.1)
+        prediction_type='epsilon')
 
 
 def generator_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -43,8 +43,7 @@ def generator_config(values: Mapping[str, Any], num_classes: int, num_heads: int
         condition=dict(type='dive_mmdet.TokenTransformer', row_dim=width, length=length,
                        num_layers=_get(condition, 'n_layer')),
         denoiser=_unet(unet, num_heads),
-        prediction_type=_choice(params, 'parameterization', {'eps': 'epsilon', 'x0': 'sample'}, 'eps'),
-        loss_type=_choice(params, 'loss_type', {'l1': 'l1', 'l2': 'l2'}, 'l2'))
+        prediction_type=_choice(params, 'parameterization', {'eps': 'epsilon', 'x0': 'sample'}, 'eps'))
 
 
 def _unet(params: Mapping[str, Any], num_heads: int | Sequence[int]) -> dict[str, Any]:

@@ -10,19 +10,40 @@ from torch import nn
 from dive_mmdet.version import __version__
 
 
-def fingerprint_parts(config: Config, model: nn.Module, **settings) -> dict[str, str]:
-    """Names and values of all that decides a result.
+def result_parts(config: Config, model: nn.Module, **settings) -> dict[str, str]:
+    """Names and values of all that decides the result of an image but the image itself.
 
-    The model with its search and prior, the data set, the weights as they were loaded, the annotation file and the
-    version of this package; not batch size, number of ranks or folders of output. The images are taken to be what
-    they were.
+    The model with its search and prior, hooks, the weights as they were loaded and the version of this package; not
+    batch size, number of ranks or folders of output.
     """
-    dataset = config.get('test_dataloader', {}).get('dataset', {})
-    annotations = Path(dataset.get('data_root') or '') / (dataset.get('ann_file') or '')
-    parts = dict(model=config.get('model'), custom_hooks=config.get('custom_hooks'), dataset=dataset, **settings)
-    return {**flatten(json.loads(json.dumps(parts, default=str))),
-            'weights': weights_digest(model), 'dive_mmdet': __version__,
-            'annotations': hashlib.sha256(annotations.read_bytes()).hexdigest() if annotations.is_file() else 'none'}
+    parts = dict(model=config.get('model'), custom_hooks=config.get('custom_hooks'), **settings)
+    return {**flatten(_plain(parts)), 'weights': weights_digest(model), 'dive_mmdet': __version__}
+
+
+def data_parts(config: Config) -> dict[str, str]:
+    """Names and values of what decides which images are tested: the data set and its annotation files.
+
+    However deep data sets are wrapped or concatenated.
+    """
+    dataset = _plain(config.get('test_dataloader', {}).get('dataset', {}))
+    return {**flatten(dict(dataset=dataset)), **flatten(dict(annotations=_annotation_digests(dataset)))}
+
+
+def _annotation_digests(part) -> dict[str, str]:
+    """sha256 of every annotation file that a data set's config names, by its path."""
+    if isinstance(part, list):
+        return {path: digest for inner in part for path, digest in _annotation_digests(inner).items()}
+    if not isinstance(part, dict):
+        return {}
+    found = {path: digest for inner in part.values() for path, digest in _annotation_digests(inner).items()}
+    path = Path(part.get('data_root') or '') / str(part.get('ann_file') or '')
+    if path.is_file():
+        found[path.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def _plain(parts):
+    return json.loads(json.dumps(parts, default=str))
 
 
 def weights_digest(model: nn.Module) -> str:

@@ -2,9 +2,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from .record import Image
 from .record_lines import decode, image_of, read_lines
-
-Image = int | str
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class RecordIndex:
     """Where the records of a folder stand, by image.
 
     Attributes:
-        finished: places of results.
+        finished: places of the latest results.
         failed: places of the images that have a failure and no result.
         keys: fingerprints under which images were finished.
         sessions: what runs wrote when they began, in the order of time.
@@ -35,6 +34,7 @@ class RecordIndex:
 
     def __init__(self, folder: Path):
         self.finished: dict[Image, Place] = {}
+        self._by_content: dict[tuple[Image, str | None], Place] = {}
         self.failed: dict[Image, Place] = {}
         self.keys: set[str] = set()
         self.sessions: list[dict] = []
@@ -60,12 +60,17 @@ class RecordIndex:
         """Note a record that stands at a place; a result outweighs a failure, whichever came first."""
         if 'found' in record:
             self.finished[record['image']] = place
+            self._by_content[record['image'], record.get('content')] = place
             self.failed.pop(record['image'], None)
             self.keys.add(record['key'])
         elif 'failure' in record and record['image'] not in self.finished:
             self.failed[record['image']] = place
         elif 'session' in record:
             self.sessions.append(dict(record['session'], key=record['key']))
+
+    def find(self, image: Image, content: str | None) -> Place | None:
+        """Where the result of an image of that content stands, None where there is none."""
+        return self._by_content.get((image, content))
 
     @property
     def damaged(self) -> list[str]:

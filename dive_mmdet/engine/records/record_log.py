@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from .fingerprint import changes, digest
-from .record_index import Image, Place, RecordIndex
+from .record import Image
+from .record_index import Place, RecordIndex
 from .record_lines import encode
 from .regular_sync import RegularSync
 
@@ -76,10 +77,16 @@ class RecordLog:
         self.append(dict(session=dict(session, time=time.time(), process=os.getpid(), host=socket.gethostname(),
                                       rank=self.rank, ranks=self.ranks, parts=self.parts)))
 
-    def get(self, image: Image) -> dict | None:
-        """What was stored for a finished image, None where there is nothing or where it was damaged since."""
-        place = self.index.finished.get(image)
-        return place and place.read()
+    def get(self, image: Image, content: str | None = None) -> dict | None:
+        """What was stored for a finished image of that content, None where there is nothing or where it was damaged.
+
+        It becomes the image's latest record, as it is in this run.
+        """
+        place = self.index.find(image, content)
+        record = place and place.read()
+        if record and self.index.finished[image] != place:
+            self.append({name: value for name, value in record.items() if name not in ('key', 'again')})
+        return record
 
     def append(self, record: dict) -> None:
         """Write a record at once.

@@ -1,6 +1,6 @@
 """How the evaluations of every method grow with the number of classes, by restricting the candidates.
 
-    python tools/analysis_tools/nfe_by_classes.py [--classes 10 100 1000] [--images 40] [--few 8]
+    python demo/nfe_by_classes.py [--classes 10 100 1000] [--images 40] [--few 8]
         [--precision float32] [--out work_dirs/nfe_by_classes]
 
 Classes are drawn at random, the fewer among the more, and images are the first ones of them in the test set; rows of
@@ -15,10 +15,18 @@ import warnings
 from pathlib import Path
 
 import torch
+from classify import DATA_SETS, METHODS, ROOT, weights_of
+from mmengine.hooks import Hook
+from mmengine.registry import DATASETS, DefaultScope
 from torch import nn
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'demo'))
+from dive_mmdet.diffusion.precision import fastest_precision
+from dive_mmdet.engine.configured import load_config
+from dive_mmdet.engine.run import run_test
+from dive_mmdet.engine.scores import costs
+from dive_mmdet.hooks.unwrapped import unwrapped
+from dive_mmdet.layout import ClassVocabulary
+
 DATA_SET = 'digit_strings_1000'
 SLOW = ('dive_reference', 'diffusion_classifier_exhaustive')
 
@@ -30,7 +38,6 @@ def chosen_classes(count: int, total: int, seed: int = 0) -> list[int]:
 
 def restrict(model, classes: list[int]) -> None:
     """Leave some classes to a classifier, which become 0, 1, ..."""
-    from dive_mmdet.layout import ClassVocabulary
     generator = model.backbone
     rows = generator.table.weight[[*classes, generator.vocabulary.none]]
     generator.table.weight = nn.Parameter(rows.detach().clone(), requires_grad=False)
@@ -50,12 +57,8 @@ def fit(inverter: dict, count: int) -> None:
         inverter['pairs'], inverter['keep'] = [pairs for pairs, _ in stages], [keep for _, keep in stages]
 
 
-def images_of(cfg, classes: list[int], count: int) -> list[int]:
-    """The first images of the test set that are of these classes."""
-    from mmengine.registry import DATASETS, DefaultScope
-    cfg.test_dataloader.dataset.num_images = 10 ** 9  # composed when asked for
-    with DefaultScope.overwrite_default_scope('mmpretrain'):
-        dataset = DATASETS.build(cfg.test_dataloader.dataset)
+def images_of(dataset, classes: list[int], count: int) -> list[int]:
+    """The first images of a data set that are of these classes."""
     found, wanted, index = [], set(classes), 0
     while len(found) < count:
         if dataset.get_data_info(index)['gt_label'] in wanted:
@@ -64,24 +67,33 @@ def images_of(cfg, classes: list[int], count: int) -> list[int]:
     return found
 
 
-def measure(method: str, count: int, images: int, out: Path, precision: str | None) -> dict[str, float]:
-    """Accuracies and costs of a method among `count` classes."""
-    from classify import DATA_SETS, METHODS, weights_of
-    from mmengine.config import Config
+class Restricted(Hook):
+    """Leaves some classes to a classifier once its weights are loaded."""
 
-    from dive_mmdet.analysis.classified import classify_images, evaluate
-    cfg = Config.fromfile(ROOT / f'configs/{METHODS[method]}_{DATA_SETS[DATA_SET]}.py')
-    if count > cfg.num_classes:
-        sys.exit(f'There are {cfg.num_classes} classes, not {count}: ask for fewer in --classes.')
-    classes = chosen_classes(count, cfg.num_classes)
-    indices = images_of(cfg, classes, images)
-    for hook in [*cfg.custom_hooks, *cfg.model.hooks]:
-        fit(hook.inverter, count)
-    records = classify_images(cfg, str(weights_of(DATA_SET, method)), out / f'{count}' / method, indices, precision,
-                              show=lambda line: print(f'    {line}', flush=True),
-                              prepare=lambda model: restrict(model, classes))
-    return evaluate([dict(record, label=classes[record['label']], best=[classes[label] for label in record['best']])
-                     for record in records])
+    def __init__(self, classes: list[int]):
+        self.classes = classes
+
+    def before_test(self, runner) -> None:
+        """Called before the first image."""
+        restrict(unwrapped(runner.model), self.classes)
+
+
+def measure(method: str, count: int, images: int, out: Path, precision: str) -> dict[str, float]:
+    """Accuracies and costs of a method among `count` classes."""
+    config = load_config(str(ROOT / f'configs/{METHODS[method]}_{DATA_SETS[DATA_SET]}.py'),
+                         {'model.objective.precision': precision})
+    if count > config.num_classes:
+        sys.exit(f'There are {config.num_classes} classes, not {count}: ask for fewer in --classes.')
+    classes = chosen_classes(count, config.num_classes)
+    config.test_dataloader.dataset.num_images = 10 ** 9  # composed when asked for
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        dataset = DATASETS.build(config.test_dataloader.dataset)
+    config.test_dataloader.dataset.indices = images_of(dataset, classes, images)
+    fit(config.model.inverter, count)
+    run = run_test(config, weights_of(DATA_SET, method), out / f'{count}' / method,
+                   show=lambda line: print(f'    {line}', flush=True), hooks=[Restricted(classes)])
+    right = [classes[record.label] == record.truth for record in run.records.values()]
+    return dict(costs(run.records.values()), accuracy_top1=100 * sum(right) / len(right))
 
 
 def draw(report: dict[str, dict[str, dict]], out: Path) -> None:
@@ -115,9 +127,6 @@ def main() -> None:
     args.out = args.out.resolve()
     os.chdir(ROOT)
     warnings.filterwarnings('ignore')
-    from classify import METHODS
-
-    from dive_mmdet.diffusion.precision import fastest_precision
     precision = fastest_precision() if args.precision == 'auto' else args.precision
     report = {}
     for method in METHODS:

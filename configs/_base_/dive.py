@@ -1,0 +1,8 @@
+# How every search of layouts is run; what is searched and how stands in the model alone.
+_base_ = ['./default_runtime.py']
+
+custom_hooks = [dict(type='dive_mmdet.InversionHook'), dict(type='dive_mmdet.LayoutPriorHook')]
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='dive_mmdet.ResumableTestLoop')
+model_wrapper_cfg = dict(type='MMSeparateDistributedDataParallel')  # nothing is trained, which DDP would refuse
+default_hooks = dict(logger=dict(interval=1))

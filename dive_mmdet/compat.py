@@ -1,0 +1,28 @@
+"""What torch spells differently between 2.1 and today."""
+from contextlib import AbstractContextManager
+
+import torch
+
+__all__ = ['SDPBackend', 'enabled_kernels', 'sdpa_kernel']
+
+try:
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+except ImportError:  # before torch 2.3
+    from torch.backends.cuda import SDPBackend, sdp_kernel
+
+    def sdpa_kernel(backends: list[SDPBackend]) -> AbstractContextManager:
+        """Within it fused attention chooses from `backends`."""
+        return sdp_kernel(enable_flash=SDPBackend.FLASH_ATTENTION in backends,
+                          enable_mem_efficient=SDPBackend.EFFICIENT_ATTENTION in backends,
+                          enable_math=SDPBackend.MATH in backends)
+
+ENABLED = {SDPBackend.FLASH_ATTENTION: torch.backends.cuda.flash_sdp_enabled,
+           SDPBackend.EFFICIENT_ATTENTION: torch.backends.cuda.mem_efficient_sdp_enabled,
+           SDPBackend.MATH: torch.backends.cuda.math_sdp_enabled}
+if hasattr(SDPBackend, 'CUDNN_ATTENTION'):  # torch 2.5
+    ENABLED[SDPBackend.CUDNN_ATTENTION] = torch.backends.cuda.cudnn_sdp_enabled
+
+
+def enabled_kernels() -> list[SDPBackend]:
+    """The kernels that fused attention may choose from now."""
+    return [backend for backend, enabled in ENABLED.items() if enabled()]

@@ -1,0 +1,151 @@
+"""One run behind every tool: what belongs to an image, what is scored, and what is refused."""
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from dive_mmdet.engine.configured import load_config
+from dive_mmdet.engine.run import run_test
+from dive_mmdet.engine.run_state import RunState
+
+
+@pytest.fixture
+def folder(tiny_detector, tmp_path):
+    """The tiny detector with images of its own, all of them different."""
+    shutil.copytree(tiny_detector, tmp_path / 'data')
+    folder = tmp_path / 'data'
+    for index in range(4):
+        image = cv2.imread(str(folder / f'images/{index}.png'))
+        image[60:90, 5 + 8 * index:15 + 8 * index] = 255
+        cv2.imwrite(str(folder / f'images/{index}.png'), image)
+    config = Config.fromfile(folder / 'config.py')
+    config.test_dataloader.dataset.data_root, config.test_evaluator.ann_file = f'{folder}/', str(folder / 'truth.json')
+    config.dump(str(folder / 'config.py'))
+    return folder
+
+
+def run(folder, work_dir=None, config=None, **images):
+    said = []
+    config = config or load_config(str(folder / 'config.py'), images.pop('options', {}), **images)
+    return run_test(config, folder / 'weights.pth', work_dir or folder / 'run', show=said.append), said[-1]
+
+
+def annotations(folder, name, change):
+    content = json.loads((folder / 'truth.json').read_text())
+    change(content)
+    (folder / name).write_text(json.dumps(content))
+    return name
+
+
+def test_subsets_share_records_and_each_is_scored_alone(folder):
+    first, said = run(folder, images=2)
+    assert list(first.records) == [0, 1] and 'from the store' not in said
+    whole, said = run(folder)
+    assert list(whole.records) == [0, 1, 2, 3] and '2 from the store' in said
+    assert {image: whole.records[image].found for image in (0, 1)} == {
+        image: record.found for image, record in first.records.items()}
+    again, said = run(folder, images=2)
+    assert '2 from the store' in said and again.metrics == first.metrics and again.metrics['images'] == 2
+    assert list(RunState(folder / 'run').records) == [0, 1]
+
+
+def test_a_record_belongs_to_an_images_content_and_not_to_its_id(folder):
+    """Another annotation file gives the same ids to other images."""
+    def reversed_files(content):
+        for image, name in zip(content['images'], (3, 2, 1, 0)):
+            image['file_name'] = f'{name}.png'
+    whole, _ = run(folder)
+    other, said = run(folder, ann_file=annotations(folder, 'other.json', reversed_files))
+    assert 'from the store' not in said
+    alone, _ = run(folder, folder / 'alone', ann_file='other.json')
+    assert [record.found for record in other.records.values()] == [record.found for record in alone.records.values()]
+    assert [record.detections for record in other.records.values()] != [
+        record.detections for record in whole.records.values()]
+    back, said = run(folder)
+    assert '4 from the store' in said
+    assert [record.found for record in back.records.values()] == [record.found for record in whole.records.values()]
+    assert [record.found for record in RunState(folder / 'run').records.values()] == [
+        record.found for record in whole.records.values()]
+
+
+def test_an_image_file_that_changed_is_computed_again(folder):
+    run(folder)
+    cv2.imwrite(str(folder / 'images/1.png'), np.full((96, 48, 3), 7, np.uint8))
+    _, said = run(folder)
+    assert '3 from the store' in said
+
+
+def test_other_settings_are_refused_by_name(folder):
+    run(folder, images=1)
+    with pytest.raises(SystemExit, match='made with something else .model.objective.num_pairs: 1 -> 2.: give another'):
+        run(folder, images=1, options={'model.objective.num_pairs': 2})
+
+
+@pytest.mark.parametrize('wrap', [lambda dataset: dataset,
+                                  lambda dataset: dict(type='ConcatDataset', datasets=[dataset])])
+def test_a_rewritten_annotation_file_is_refused_however_it_is_wrapped(folder, wrap):
+    from mmengine.runner import Runner
+    config = load_config(str(folder / 'config.py'))
+    config.test_dataloader.dataset = wrap(config.test_dataloader.dataset)
+    config.work_dir, config.load_from = str(folder / 'run'), str(folder / 'weights.pth')
+    Runner.from_cfg(config).test()
+    annotations(folder, 'truth.json', lambda content: content['annotations'].pop())
+    config.test_cfg.resume = True
+    with pytest.raises(SystemExit, match='made with something else .annotations.*truth.json: '):
+        Runner.from_cfg(config).test()
+
+
+def test_the_evaluator_judges_what_was_tested(folder):
+    """With the others' objects missed, nothing found would be at most 1 / 4."""
+    one, _ = run(folder, images=1)
+    name = annotations(folder, 'one.json', lambda content: content.update(
+        images=content['images'][:1], annotations=content['annotations'][:1]))
+    expected, _ = run(folder, folder / 'one', ann_file=name)
+    assert {key: value for key, value in one.metrics.items() if 'bbox' in key or key == 'AR'} == {
+        key: value for key, value in expected.metrics.items() if 'bbox' in key or key == 'AR'}
+
+
+@pytest.mark.parametrize('change, sentence', [
+    (lambda content: content['images'].pop(), 'image 3 of the data set .*3.png. is one it does not have: give test'),
+    (lambda content: content['images'][2].update(file_name='x.png'), 'image 2 of .* is one which is x.png there: ')])
+def test_an_evaluator_of_other_images_is_refused_before_the_first(folder, change, sentence):
+    name = annotations(folder, 'other.json', change)
+    with pytest.raises(ValueError, match=sentence):
+        run(folder, options={'test_evaluator.ann_file': str(folder / name)})
+    assert not list((folder / 'run/records').glob('*.jsonl'))
+
+
+def test_nothing_found_is_zero(folder):
+    config = load_config(str(folder / 'config.py'), {'model.inverter.min_gain': 1e9})
+    config.model.inverter.min_gain = 1e9
+    nothing, _ = run(folder, config=config)
+    assert [record.detections for record in nothing.records.values()] == [[]] * 4
+    assert {key: nothing.metrics[key] for key in ('bbox_mAP', 'bbox_mAP_50', 'bbox_mAP_75', 'AR')} == dict(
+        bbox_mAP=0, bbox_mAP_50=0, bbox_mAP_75=0, AR=0)
+
+
+def test_a_failed_image_is_counted_and_the_status_says_so(folder):
+    (folder / 'images/2.png').write_bytes(b'no image')
+    broken, said = run(folder)
+    assert broken.status == 3 and list(broken.records) == [0, 1, 3] and '1 failed' in said
+
+
+def test_a_report_says_what_the_model_was_built_with(folder):
+    settings = run(folder, options={'model.objective.num_pairs': 2, 'model.prior_weight': 0.0})[0].settings
+    assert settings['objective'] == dict(num_pairs=2, low=200, high=900, space='epsilon', seed=42, precision='float32')
+    assert settings['prior_weight'] == 0 and settings['inverter']['final_pairs'] == 2
+
+
+def test_a_missing_checkpoint_is_one_sentence_and_leaves_nothing(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match='^No checkpoint at .*nothing.pth: give one that is there.$'):
+        run_test(load_config(str(folder / 'config.py')), tmp_path / 'nothing.pth', tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize('option, meant', [('max_moves', 'model.inverter.max_moves'), ('modle.prior_weight', 'model.')])
+def test_an_option_that_nothing_reads_is_refused(folder, option, meant):
+    with pytest.raises(KeyError, match=f'The config has no {option}, so nothing would read it: did you mean {meant}'):
+        load_config(str(folder / 'config.py'), {option: 3})
