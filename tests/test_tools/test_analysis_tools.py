@@ -176,7 +176,7 @@ def test_crowds_are_no_objects_of_true_layouts(tiny_detector, tmp_path):
     (tmp_path / 'truth.json').write_text(json.dumps(content))
     config = Config.fromfile(tiny_detector / 'config.py')
     config.test_dataloader.dataset.ann_file = str(tmp_path / 'truth.json')
-    model, _, layouts, _ = load(config, str(tiny_detector / 'weights.pth'), 4)
+    model, _, layouts, _ = load(config, str(tiny_detector / 'weights.pth'))
     assert model.backbone.vocabulary.is_present(layouts).sum(dim=1).tolist() == [1, 1, 1, 1]
 
 
@@ -185,8 +185,8 @@ def test_random_boxes_leave_crowds_out(judged):
     content = json.loads(judged[0].read_text())
     content['annotations'][4]['iscrowd'] = 1
     judged[0].write_text(json.dumps(content))
-    records = random_boxes.random_records(COCO(str(judged[0])), [5, 6], 0)
-    assert sorted(len(record['bboxes']) for record in records) == [2, 3, 3, 3, 3, 3]
+    found = random_boxes.random_detections(COCO(str(judged[0])), [5, 6], 0)
+    assert sorted(map(len, found.values())) == [2, 3, 3, 3, 3, 3]
 
 
 def test_random_boxes_are_all_boxes_and_never_an_images_own(judged):
