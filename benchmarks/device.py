@@ -127,7 +127,8 @@ def table(out: Path) -> str:
     for line in (out / 'throughput.jsonl').read_text().splitlines() if (out / 'throughput.jsonl').is_file() else ():
         row = json.loads(line)
         how = ', '.join([row['precision'], *([row['switch']] if 'switch' in row else []), f'batch {row["batch"]}'])
-        rows.setdefault((NETWORKS[row['network']].title, how), []).append(told(row))
+        title = ('tiny ' if row['tiny'] else '') + NETWORKS[row['network']].title
+        rows.setdefault((title, how), []).append(told(row))
     return '\n'.join([*lines, *(f'| {title} | {how} | {"; ".join(parts)} |' for (title, how), parts in rows.items())])
 
 
@@ -169,7 +170,7 @@ def main() -> None:
         for row in measurements(NETWORKS[name], args.device, args.tiny, args.seconds):
             print(f'{name}: {row}', flush=True)
             with (args.out / 'throughput.jsonl').open('a') as file:
-                file.write(json.dumps(dict(network=name, **row)) + '\n')
+                file.write(json.dumps(dict(network=name, tiny=args.tiny, **row)) + '\n')
 
 
 if __name__ == '__main__':
