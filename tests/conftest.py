@@ -15,6 +15,19 @@ INVERTER = dict(type='dive_mmdet.ProposalInverter', sides=[0.4], aspects=[1.0], 
                 final_pairs=2)
 
 
+@pytest.fixture(params=['cpu', pytest.param('cuda', marks=pytest.mark.cuda)])
+def device(request):
+    """Every device that a computation must give the same result on; `pytest -m cuda` runs the GPU's share."""
+    return request.param
+
+
+def pytest_collection_modifyitems(items):
+    if not torch.cuda.is_available():
+        for item in items:
+            if 'cuda' in item.keywords:
+                item.add_marker(pytest.mark.skip(reason='there is no GPU'))
+
+
 @pytest.fixture(scope='session')
 def tiny_detector(tmp_path_factory):
     """A tiny configuration with random weights and four images with annotations, true, corrupt and none."""

@@ -13,7 +13,8 @@ from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.structures import InstanceData
 from PIL import Image
 
-from dive_mmdet.engine import run_images
+from dive_mmdet.engine.run import run_test
+from dive_mmdet.engine.run_state import RunState
 from dive_mmdet.hooks import InversionHook
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
 from dive_mmdet.training.ground_truth import true_layouts
@@ -200,16 +201,17 @@ def test_a_run_that_meets_an_unreadable_image_keeps_what_is_finished_and_goes_on
     config.model.inverter, config.model.prior.length = INVERTER, 6
     config.test_dataloader.dataset.update(dict(data_root=str(root), ann_file='train.json', data_prefix=dict(img='')))
     config.test_dataloader.dataset.pipeline[1].scale = (16, 16)
-    config.dump(str(root / 'config.py'))
     with DefaultScope.overwrite_default_scope('mmdet'):
         state = MODELS.build(config.model).state_dict()
     torch.save(dict(state_dict=state, meta=dict(dataset_meta=dict(classes=CLASSES))), root / 'weights.pth')
 
-    arguments = dict(config=str(root / 'config.py'), checkpoint=str(root / 'weights.pth'), out=root / 'records',
-                     batch_size=1, show=lambda line: None)
+    config.test_evaluator.ann_file = str(root / 'train.json')
+    config.test_dataloader.batch_size = 1
     readable = (root / 'b.png').read_bytes()
     (root / 'b.png').write_bytes(readable[:10])
-    assert 'b.png cannot be read' in refusal(run_images, **arguments)
-    assert [path.name for path in (root / 'records').iterdir()] == [f'{1:012d}.json']
+    broken = run_test(config, root / 'weights.pth', root / 'run', show=lambda line: None)
+    assert broken.status == 3 and list(broken.records) == [1]
+    assert 'b.png cannot be read' in RunState(root / 'run').failures[2]
     (root / 'b.png').write_bytes(readable)
-    assert [record['img_id'] for record in run_images(**arguments)] == [1, 2]
+    mended = run_test(config, root / 'weights.pth', root / 'run', show=lambda line: None)
+    assert mended.status == 0 and list(mended.records) == [1, 2] and mended.records[1] == broken.records[1]

@@ -14,8 +14,8 @@ from mmengine.registry import MODELS, DefaultScope
 
 from dive_mmdet.checkpoints.loading import WeightsMismatch
 from dive_mmdet.detectors import DIVEDetector
-from dive_mmdet.engine import run_images
-from dive_mmdet.engine.record_store import RecordStore
+from dive_mmdet.engine.configured import load_config
+from dive_mmdet.engine.run import run_test
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = dict(ours=ROOT / 'tools/test.py', mmdet=Path(mmdet.__file__).parent / '.mim/tools/test.py')
@@ -31,8 +31,12 @@ def work(tiny_detector):
     return tiny_detector
 
 
-def records_of(root, out, ann_file='truth.json', show=lambda line: None):
-    return run_images(str(root / 'config.py'), str(root / 'weights.pth'), root / out, ann_file, show=show)
+def run(root, out, ann_file='truth.json'):
+    """What a test found, by boxes, labels and scores of every image."""
+    config = load_config(str(root / 'config.py'), ann_file=ann_file)
+    records = run_test(config, root / 'weights.pth', root / out, show=lambda line: None).records
+    return [tuple(map(list, zip(*((box, label, score) for box, score, label in record.detections))))
+            for record in records.values()]
 
 
 def detections(records):
@@ -48,14 +52,14 @@ def assert_same(expected, found):
 
 
 def test_ground_truth_changes_no_prediction(work):
-    plain = detections(records_of(work, 'plain'))
+    plain = run(work, 'plain')
     assert all(boxes for boxes, _, _ in plain)
-    assert plain == detections(records_of(work, 'corrupt', 'corrupt.json'))
-    assert plain == detections(records_of(work, 'none', 'none.json'))
+    assert plain == run(work, 'corrupt', 'corrupt.json')
+    assert plain == run(work, 'none', 'none.json')
 
 
 def test_boxes_are_in_pixels_of_the_original_image(work):
-    for boxes, _, scores in detections(records_of(work, 'plain')):
+    for boxes, _, scores in run(work, 'plain'):
         boxes = np.array(boxes)
         assert (boxes >= 0).all() and (boxes[:, [0, 2]] <= 48).all() and (boxes[:, [1, 3]] <= 96).all()
         # A box that is square on the generator's grid is twice as high as wide in these images.
@@ -63,23 +67,9 @@ def test_boxes_are_in_pixels_of_the_original_image(work):
 
 
 def test_finished_images_are_not_computed_again(work, monkeypatch):
-    first = records_of(work, 'again')
+    first = run(work, 'again')
     monkeypatch.setattr(DIVEDetector, 'predict', lambda *_: pytest.fail('computed again'))
-    assert records_of(work, 'again') == first
-
-
-def test_a_torn_record_is_computed_again(work):
-    first, lines = records_of(work, 'torn'), []
-    (work / 'torn' / f'{2:012d}.json').write_text('{"key": "')
-    again = records_of(work, 'torn', show=lines.append)
-    assert lines[0] == '3 of 4 images were finished before'
-    assert_same(detections(first), detections(again))
-
-
-def test_records_of_other_weights_are_not_taken(tmp_path):
-    RecordStore(tmp_path, 'a').put(1, dict(x=1))
-    assert RecordStore(tmp_path, 'a').get(1)['x'] == 1
-    assert RecordStore(tmp_path, 'b').get(1) is None
+    assert run(work, 'again') == first
 
 
 def test_inferencer_predicts_the_same(work):
@@ -87,7 +77,7 @@ def test_inferencer_predicts_the_same(work):
                                show_progress=False)
     paths = [str(work / 'images' / f'{index}.png') for index in range(4)]
     found = inferencer(paths, batch_size=2, no_save_vis=True)['predictions']
-    assert_same(detections(records_of(work, 'plain')), detections(found))
+    assert_same(run(work, 'plain'), detections(found))
 
 
 @pytest.mark.parametrize('tool, hooks', [('ours', 'with'), ('mmdet', 'without')])
@@ -101,7 +91,7 @@ def test_test_tools_predict_the_same_with_and_without_hooks(work, tool, hooks):
                            '--work-dir', str(work / out.stem)], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     found = [{key: value.tolist() for key, value in sample['pred_instances'].items()} for sample in load(out)]
-    assert_same(detections(records_of(work, 'plain')), detections(found))
+    assert_same(run(work, 'plain'), detections(found))
 
 
 @pytest.mark.parametrize('key', ['backbone.table.weight', 'prior.norm.weight', 'bbox_head.feature_mean'])

@@ -27,10 +27,10 @@ def query() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return x_t, t, torch.randint(17 * 17, (3, 6), generator=random)
 
 
-def test_compiling_changes_speed_alone():
-    plain, compiled = generator(0), generator(0, compile=True)
+def test_compiling_changes_speed_alone(device):
+    plain, compiled = generator(0).to(device), generator(0, compile=True).to(device)
     compiled.load_state_dict(plain.state_dict())  # under the same names
-    x_t, t, ids = query()
+    x_t, t, ids = (part.to(device) for part in query())
     frames = torch._dynamo.utils.counters['stats']
     before = frames['unique_graphs']
     gradients = []

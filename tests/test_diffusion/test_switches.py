@@ -27,30 +27,30 @@ GENERATORS = dict(
             type='dive_mmdet.DiT', sample_size=16, channels=3, patch_size=4, width=16, num_layers=2, num_heads=2)))
 
 
-def build(name, **switches):
+def build(name, device='cpu', **switches):
     torch.manual_seed(0)
     generator = MODELS.build(dict(GENERATORS[name], **switches))
     for parameter in generator.denoiser.parameters():  # last layers and gates start at zero
         if not parameter.any():
             nn.init.normal_(parameter, std=0.1)
-    return generator.requires_grad_(False)
+    return generator.requires_grad_(False).to(device)
 
 
 def noise_and_gradient(generator, precision='float32'):
-    random = torch.Generator().manual_seed(1)
-    x_t, t = torch.randn(3, 3, 16, 16, generator=random), torch.tensor([10, 300, 900])
-    ids = torch.randint(5, (3, generator.vocabulary.length), generator=random)
+    random, device = torch.Generator().manual_seed(1), generator.table.weight.device
+    x_t, t = torch.randn(3, 3, 16, 16, generator=random).to(device), torch.tensor([10, 300, 900], device=device)
+    ids = torch.randint(5, (3, generator.vocabulary.length), generator=random).to(device)
     rows = generator.embed(ids).detach().requires_grad_()
-    with mixed_precision(torch.device('cpu'), precision):
+    with mixed_precision(device, precision):
         noise = generator.predict_noise(x_t, t, rows)
     noise.square().mean().backward()
     return noise.detach(), rows.grad
 
 
 @pytest.mark.parametrize('name, before', [('unet', 2), ('patches', 0), ('dit', 0)])
-def test_checkpointing_computes_frozen_blocks_twice_and_the_same(name, before):
+def test_checkpointing_computes_frozen_blocks_twice_and_the_same(name, before, device):
     """But for the blocks of the UNet `before` the rows enter it, which pass no gradient on."""
-    generator, plain = build(name, checkpointing=True), build(name)
+    generator, plain = build(name, device, checkpointing=True), build(name, device)
     calls = []
     blocks = [block for block in generator.modules() if isinstance(block, BLOCKS)]
     for block in blocks:
@@ -61,9 +61,9 @@ def test_checkpointing_computes_frozen_blocks_twice_and_the_same(name, before):
 
 
 @pytest.mark.parametrize('name', GENERATORS)
-def test_checkpointing_in_bfloat16_computes_the_same(name):
+def test_checkpointing_in_bfloat16_computes_the_same(name, device):
     """The backward, outside of the mixed precision, repeats what was computed inside."""
-    generator, plain = build(name, checkpointing=True), build(name)
+    generator, plain = build(name, device, checkpointing=True), build(name, device)
     torch.testing.assert_close(noise_and_gradient(generator, 'bfloat16'), noise_and_gradient(plain, 'bfloat16'),
                                rtol=0, atol=0)
 
@@ -78,9 +78,10 @@ def test_a_copy_of_a_checkpointed_generator_runs_its_own_weights():
 
 
 @pytest.mark.parametrize('name', GENERATORS)
-def test_channels_last_reorders_memory_alone(name):
-    generator = build(name, channels_last=True)
-    torch.testing.assert_close(noise_and_gradient(generator), noise_and_gradient(build(name)), rtol=1e-4, atol=1e-5)
+def test_channels_last_reorders_memory_alone(name, device):
+    generator = build(name, device, channels_last=True)
+    torch.testing.assert_close(noise_and_gradient(generator), noise_and_gradient(build(name, device)), rtol=1e-4,
+                               atol=1e-5)
     kernels = [parameter for parameter in generator.denoiser.parameters() if parameter.dim() == 4]
     assert kernels and all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
     state = build(name).state_dict()

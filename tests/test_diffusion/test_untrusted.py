@@ -26,7 +26,8 @@ from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
 from dive_mmdet.checkpoints.inert_pickle import inert_pickle
 from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, guard_loading, load_untrusted
 from dive_mmdet.diffusion.first_stage import KLFirstStage
-from dive_mmdet.engine import run_images
+from dive_mmdet.engine.configured import load_config
+from dive_mmdet.engine.run import run_test
 from dive_mmdet.registry import HOOKS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -206,9 +207,9 @@ def test_hooks_guard_before_the_runner_loads(bad, index):
         load_checkpoint(torch.nn.Identity(), bad)
 
 
-def test_the_runner_of_images_guards(bad, data, tmp_path):
+def test_the_one_way_to_run_guards(bad, data, tmp_path):
     with pytest.raises(UnreadableCheckpoint):
-        run_images(FASTER_RCNN, bad, tmp_path / 'records', show=lambda line: None, cfg_options=data)
+        run_test(load_config(str(FASTER_RCNN), data), bad, tmp_path / 'run', show=lambda line: None)
 
 
 # Where nobody refused, a training would go on for long.
