@@ -14,7 +14,8 @@ REQUIRES = ['diffusers>=0.30', 'timm>=1.0', 'pycocotools>=2.0.6', 'numpy>=1.24']
 EXTRAS = {
     'mm': ['onedl-mmcv>=2.3.6', 'onedl-mmengine>=0.10.12', 'onedl-mmdetection>=3.5.1', 'onedl-mmpretrain>=1.3.6'],
     'demo': ['mlxtend>=0.22', 'matplotlib>=3.7', 'scikit-image>=0.20'],
-    'test': ['pytest>=7.4', 'mlxtend>=0.22', 'matplotlib>=3.7', 'scikit-image>=0.20', 'scikit-learn>=1.2'],
+    'test': ['pytest>=7.4', 'mlxtend>=0.22', 'matplotlib>=3.7', 'scikit-image>=0.20', 'scikit-learn>=1.2',
+             'nbclient>=0.8', 'nbformat>=5.7', 'ipykernel>=6.20'],
     'lint': ['ruff>=0.14'],
 }
 SHIPPED = ('configs', 'demo', 'tools', 'weights', 'model-index.yml')
