@@ -1,7 +1,8 @@
 # Everything runs in a virtual environment of its own: make TARGET [PYTHON=python3.11] [VENV=.venv] [FAMILY=forks]
 #
-# How many threads torch uses is left to torch. On a machine that is busy with other work, OMP_NUM_THREADS=1 before
-# make is much faster: two threads that wait for each other on one free core can cost ten times the time of one.
+# Threads of torch sleep while they wait (benchmarks/threads.py); how many there are is left to torch. On a machine that
+# is busy with other work, OMP_NUM_THREADS=1 before make is as fast.
+export OMP_WAIT_POLICY ?= passive
 ifndef PYTHON
 PYTHON := $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 endif

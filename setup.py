@@ -8,13 +8,18 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 VERSION = (ROOT / 'dive_mmdet' / 'version.py').read_text().split("'")[1]
 
-# torch, mmcv, mmengine, mmdet and mmpretrain are wanted but not required: each comes from one of two packages (the
-# original or its onedl-* fork) in a build that fits the machine, and pip must not put another one beside it.
+# torch (2.1 or later), mmcv (2.0 or later), mmengine, and mmdet for detection or mmpretrain for classification are wanted
+# but not required: each comes from one of two packages (the original or its onedl-* fork) in a build that fits the
+# machine, and pip must not put another one beside it. Which diffusers fits depends on torch, which pip cannot say:
+# 0.36 and later do not import before torch 2.3, so there the extra `old-torch` is wanted, too.
 REQUIRES = ['diffusers>=0.30', 'timm>=1.0', 'pycocotools>=2.0.6', 'numpy>=1.24']
+PICTURES = ['mlxtend>=0.22', 'matplotlib>=3.7', 'scikit-image>=0.20']
 EXTRAS = {
     'mm': ['onedl-mmcv>=2.3.6', 'onedl-mmengine>=0.10.12', 'onedl-mmdetection>=3.5.1', 'onedl-mmpretrain>=1.3.6'],
-    'demo': ['mlxtend>=0.22', 'matplotlib>=3.7', 'scikit-image>=0.20'],
-    'test': ['pytest>=7.4', 'mlxtend>=0.22', 'matplotlib>=3.7', 'scikit-image>=0.20', 'scikit-learn>=1.2'],
+    'old-torch': ['diffusers<0.36', 'numpy<2'],
+    'demo': PICTURES,
+    'test': [*PICTURES, 'pytest>=7.4', 'scikit-learn>=1.2', 'nbclient>=0.8', 'nbformat>=5.7',
+             'ipykernel>=6.20'],
     'lint': ['ruff>=0.14'],
 }
 SHIPPED = ('configs', 'demo', 'tools', 'weights', 'model-index.yml')

@@ -14,6 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+
+# isort: split
 import torch
 from evaluations_per_second import ROOT, rate
 from mmengine.config import Config, ConfigDict
@@ -45,6 +48,7 @@ NETWORKS = dict(
                 dict(row_dim=48, denoiser=dict(sample_size=8, width=48, num_layers=2, num_heads=3))))
 SWITCHES = dict(channels_last=False, checkpointing=False, compile=False)
 PRECISIONS = ('bfloat16', 'float16', 'tf32', 'float32')
+DETECTION = ('test/images', 'test/seconds_per_image', 'test/nfe_per_image', 'coco/bbox_mAP', 'coco/bbox_mAP_50')
 SWITCHED_BATCH = 32  # with which switches are compared
 
 
@@ -119,20 +123,20 @@ def table(out: Path) -> str:
     tests = out / 'tests.log'
     if tests.is_file():
         lines.append(f'| tests | on this device | {last_line(tests)} |')
-    for path in sorted(out.glob('detect/*/*.json')):
-        scores = json.loads(path.read_text().splitlines()[-1])
-        lines += [f'| DIVE on the digit scenes | {key} | {value:.4g} |' for key, value in scores.items()
-                  if isinstance(value, float)]
+    scores = {key: value for path in out.glob('detect/*/vis_data/scalars.json')
+              for line in path.read_text().splitlines() for key, value in json.loads(line).items()}
+    lines += [f'| DIVE on the digit scenes | {key} | {scores[key]:.4g} |' for key in DETECTION if key in scores]
     rows = {}
     for line in (out / 'throughput.jsonl').read_text().splitlines() if (out / 'throughput.jsonl').is_file() else ():
         row = json.loads(line)
         how = ', '.join([row['precision'], *([row['switch']] if 'switch' in row else []), f'batch {row["batch"]}'])
-        rows.setdefault((NETWORKS[row['network']].title, how), []).append(told(row))
+        title = ('tiny ' if row['tiny'] else '') + NETWORKS[row['network']].title
+        rows.setdefault((title, how), []).append(told(row))
     return '\n'.join([*lines, *(f'| {title} | {how} | {"; ".join(parts)} |' for (title, how), parts in rows.items())])
 
 
 def machine() -> str:
-    """The card's name, or that there is none."""
+    """The card's name."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU'
 
 
@@ -169,7 +173,7 @@ def main() -> None:
         for row in measurements(NETWORKS[name], args.device, args.tiny, args.seconds):
             print(f'{name}: {row}', flush=True)
             with (args.out / 'throughput.jsonl').open('a') as file:
-                file.write(json.dumps(dict(network=name, **row)) + '\n')
+                file.write(json.dumps(dict(network=name, tiny=args.tiny, **row)) + '\n')
 
 
 if __name__ == '__main__':

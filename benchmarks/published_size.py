@@ -13,6 +13,9 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
+import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+
+# isort: split
 import torch
 import yaml
 from mmengine.config import Config

@@ -11,6 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+
+# isort: split
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.evaluator import BaseMetric
@@ -19,8 +22,6 @@ from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from torch.utils.data import Dataset
-
-import dive_mmdet  # noqa: F401
 
 
 class Waiting(BaseModel):

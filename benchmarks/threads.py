@@ -18,8 +18,6 @@ SETTINGS = {
     'default': {},
     'OMP_NUM_THREADS=1': dict(OMP_NUM_THREADS='1'),
     'OMP_WAIT_POLICY=passive': dict(OMP_WAIT_POLICY='passive'),
-    'OMP_WAIT_POLICY=active': dict(OMP_WAIT_POLICY='active'),
-    'GOMP_SPINCOUNT=0': dict(GOMP_SPINCOUNT='0'),
     'GOMP_SPINCOUNT=1000': dict(GOMP_SPINCOUNT='1000'),
     'GOMP_SPINCOUNT=10000': dict(GOMP_SPINCOUNT='10000'),
     'KMP_BLOCKTIME=0': dict(KMP_BLOCKTIME='0'),

@@ -37,7 +37,8 @@ def detect(out: Path, ann_file: str, batch_size: int, precision: str, compiled: 
         print(f'{name}: {ann_file} with {config}', flush=True)
         if not Path(checkpoint).is_file():
             sys.exit(f'{checkpoint} is missing: check out the repository whole, or make it with `make train-demo`.')
-        options = {'test_dataloader.batch_size': batch_size}
+        options = {'test_dataloader.batch_size': batch_size, 'test_cfg.log_seconds': 10.0,
+                   'test_dataloader.batch_sampler': dict(type='dive_mmdet.FirstAloneBatchSampler')}
         if name == 'dive':
             options |= {'model.objective.precision': precision, 'model.backbone.compile': compiled}
         runs[name] = run_test(load_config(config, options, ann_file), checkpoint, out / name,
@@ -66,6 +67,7 @@ def main() -> None:
     args.out = args.out.resolve()
     os.chdir(ROOT)
     warnings.filterwarnings('ignore')
+    print('loading torch and the frameworks', flush=True)
     from dive_mmdet.datasets.digit_scene_files import make
     data = Path('data/digit_scenes')
     print(f'{data}: sha256 {make(data)[:16]}', flush=True)

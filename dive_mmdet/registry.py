@@ -6,6 +6,7 @@ framework may be missing: what builds on it is then left out.
 """
 from importlib import import_module
 
+from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
@@ -56,6 +57,7 @@ def _registry(name: str, parent: Registry, *floors: str, build=build_from_cfg) -
 MODELS = _registry('model', MMENGINE_MODELS, 'diffusion', 'inversion', 'prior', 'heads', 'detectors', 'classifiers',
                    'training', build=build_model_from_cfg)
 OPTIMIZERS = _registry('optimizer', MMENGINE_OPTIMIZERS, 'training')
+DATA_SAMPLERS = _registry('data sampler', MMENGINE_DATA_SAMPLERS, 'datasets')
 DATASETS = _registry('dataset', MMENGINE_DATASETS, 'datasets', 'datasets.layout_coco', 'datasets.imagenet_protocol')
 TRANSFORMS = _registry('transform', MMENGINE_TRANSFORMS, 'datasets', 'datasets.imagenet_protocol')
 HOOKS = _registry('hook', MMENGINE_HOOKS, 'hooks')

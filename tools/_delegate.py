@@ -5,6 +5,9 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+
+# isort: split
 import torch
 from mmengine.config import Config
 

@@ -1,5 +1,5 @@
 # The published inversion on the digit scenes: AdamW on a continuous condition, epsilon at all timesteps alike. The
-# learning rate is chosen on training scenes (docs/results.md); the published 1e-2 is for rows of a smaller scale.
+# learning rate is chosen on training scenes (docs/tuning_log.md); the published 1e-2 is for rows of a smaller scale.
 _base_ = ['./dive_proposal_digit-scenes.py']
 
 model = dict(

@@ -9,7 +9,7 @@ model = dict(
         candidates=[24],  # classes that are compared, by a gradient
         pairs=[2, 6, 16], keep=[8, 3, 1],  # how they are compared
         gradient_pairs=8),
-    # The bank that all methods share, at the noise that told most on training images (docs/classification.md).
+    # The bank that all methods share, at the noise that told most on training images (docs/tuning_log.md).
     objective=dict(num_pairs=50, low=200, high=400, space='epsilon', precision='float32'),
     batch_size=512,  # network evaluations at once
     # ---- rarely changed: the model ----

@@ -8,7 +8,7 @@ model = dict(
         candidates=[7, 3],  # classes that are compared, by a gradient each
         pairs=[4, 16], keep=[4, 2],  # how they are compared
         gradient_pairs=4),
-    # The bank that all methods share, at the noise that told most on training images (docs/classification.md).
+    # The bank that all methods share, at the noise that told most on training images (docs/tuning_log.md).
     objective=dict(num_pairs=50, low=200, high=700, space='epsilon', precision='float32'),
     batch_size=512,  # network evaluations at once
     # ---- rarely changed: the model ----

@@ -18,7 +18,7 @@ model = dict(
         min_gain=0.07 * sides[0] ** 2,
         reach=0.035 * sides[0] ** 2,  # energy that a better box may bring a class
         revisit=0),  # second thoughts cost the square of the number of objects
-    # At high noise the layout is all that says where an object ends (docs/your_own_data.md).
+    # At high noise the layout is all that says where an object ends (docs/tuning_log.md).
     objective=dict(num_pairs=8, low=400, high=1000, space='sample', precision='float32'),
     prior_weight=3 * _base_.num_objects * sides[0] ** 2,  # its energy is a mean over slots, not over the image
     batch_size=max(8, 512 * 64 ** 2 // _base_.image_size ** 2),  # network evaluations at once: bounds the memory

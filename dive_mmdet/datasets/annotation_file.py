@@ -8,12 +8,16 @@ from mmdet.datasets.api_wrappers import COCO
 
 NEEDED = dict(images=('id', 'file_name', 'width', 'height'), categories=('id', 'name'),
               annotations=('id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd'))
+# Evaluations calculate with the ids of annotations.
+ID_TYPES = dict(images=(int, str), categories=(int, str), annotations=(int,))
 DEFAULTS = ('area', 'iscrowd')
 REFERENCES = dict(image_id='images', category_id='categories')
 
 
 class AnnotationFile(COCO):
     """`COCO` of pycocotools and mmdet over a file that was checked.
+
+    Annotation 0 gets another id: an evaluation would take what it matches for unmatched.
 
     Args:
         path: of the file.
@@ -27,6 +31,9 @@ class AnnotationFile(COCO):
         super().__init__()
         self.dataset = read_annotations(path)
         require_sound(self.dataset, path)
+        for annotation in self.dataset['annotations']:
+            if annotation['id'] == 0:
+                annotation['id'] = 1 + max(other['id'] for other in self.dataset['annotations'])
         with contextlib.redirect_stdout(io.StringIO()):
             self.createIndex()
         self.img_ann_map, self.cat_img_map = self.imgToAnns, self.catToImgs
@@ -98,9 +105,9 @@ def _places_by_id(content: dict, part: str, path: str | Path) -> dict[int | str,
         if missing:
             default = ", or let tools/misc/extract_subcoco.py --all add COCO's default" if missing in DEFAULTS else ''
             raise ValueError(f'{_place(content, part, index)} of {path} has no {missing}: write COCO format{default}.')
-        if type(item['id']) not in (int, str):
-            raise ValueError(f'{_place(content, part, index)} of {path} has the id {item["id"]!r}: number {part}, or '
-                             'give them names.')
+        if type(item['id']) not in ID_TYPES[part]:
+            raise ValueError(f'{_place(content, part, index)} of {path} has the id {item["id"]!r}: write a whole number'
+                             f'{" or text" if str in ID_TYPES[part] else ""}.')
         first = places.setdefault(item['id'], index)
         if first != index:
             raise ValueError(f'{_place(content, part, first)} and {_place(content, part, index)} of {path} have the '

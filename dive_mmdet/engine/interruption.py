@@ -38,8 +38,8 @@ def with_resume(arguments: list[str]) -> list[str]:
     return [*arguments[:place], RESUME, *arguments[place:]]
 
 
-def resume_command() -> str:
-    """What to type after this process has ended: what was typed, with `RESUME`.
+def resume_command(by_itself: bool = False) -> str:
+    """What to type after this process has ended: what was typed, with `RESUME` unless it resumes `by_itself`.
 
     Not `sys.argv`, in which the framework's tool stands where ours was typed. Of several processes that torchrun
     started on this machine, the command that starts as many.
@@ -49,4 +49,4 @@ def resume_command() -> str:
     if 'TORCHELASTIC_RUN_ID' in os.environ:
         launcher = ['-m', 'torch.distributed.run', f'--nproc_per_node={os.environ["LOCAL_WORLD_SIZE"]}']
         arguments = arguments[1:] if arguments[0] == '-u' else arguments  # which torchrun puts in front
-    return shlex.join([python, *launcher, *with_resume(arguments)])
+    return shlex.join([python, *launcher, *(arguments if by_itself else with_resume(arguments))])

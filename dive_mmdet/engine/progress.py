@@ -37,6 +37,8 @@ class Progress:
     def add(self, seconds: float, nfe: float) -> None:
         """An image was computed."""
         self.computed, self.seconds, self.nfe = self.computed + 1, self.seconds + seconds, self.nfe + nfe
+        if self.computed == 1:
+            self.say(self.line())
 
     def scalars(self) -> dict[str, float]:
         """Means over the images that were computed."""
@@ -48,9 +50,9 @@ class Progress:
         """One line."""
         now = self.scalars()
         if not self.computed and self.done < self.total:  # the first ones, on which a compiler may work too
-            return f'{self.title}: {self.done}/{self.total} images, {time.monotonic() - self._began:.0f} s so far'
+            return f'{self.title}{self.done}/{self.total} images, {time.monotonic() - self._began:.0f} s so far'
         eta = timedelta(seconds=round(now['seconds_per_image'] * (self.total - self.done)))
-        parts = [f'{self.title}: {self.done}/{self.total} images', f'{self.stored} from the store' * bool(self.stored),
+        parts = [f'{self.title}{self.done}/{self.total} images', f'{self.stored} from the store' * bool(self.stored),
                  f'{self.failed} failed' * bool(self.failed), f'eta {eta}',
                  f'{now["seconds_per_image"]:.2f} s and {now["nfe_per_image"]:.0f} evaluations an image',
                  self.metric]

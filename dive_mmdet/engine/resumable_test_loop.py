@@ -69,7 +69,7 @@ class ResumableTestLoop(TestLoop):
 
     def run(self) -> dict:
         """Launch the test; returns the metrics."""
-        with ends_on_signals(), _one_sentence():
+        with ends_on_signals(), self._one_sentence():
             self.runner.call_hook('before_test')
             self.runner.call_hook('before_test_epoch')
             self.runner.model.eval()
@@ -82,7 +82,7 @@ class ResumableTestLoop(TestLoop):
             try:
                 self._begin()
                 with Progress(self.show or self.runner.logger.info, len(self.dataloader.sampler), self.log_seconds,
-                              f'rank {self.log.rank} of {self.log.ranks}') as self.progress:
+                              f'rank {self.log.rank} of {self.log.ranks}: ' * (self.log.ranks > 1)) as self.progress:
                     for idx, items in enumerate(self.dataloader):
                         self.run_iter(idx, items)
             finally:
@@ -120,7 +120,7 @@ class ResumableTestLoop(TestLoop):
         if log.index.finished and not self.resume:
             log.close()
             raise StoreError(f'{log.folder} holds {len(log.index.finished)} finished images: go on with '
-                             f'`{resume_command()}`, or give another --work-dir.')
+                             f'`{self._command()}`, or give another --work-dir.')
         self._require_same_data(log)
         barrier()  # before anyone writes
         return log
@@ -169,7 +169,7 @@ class ResumableTestLoop(TestLoop):
             logger.warning(f'Damaged: {where}, which is computed again.')
         order = dict(order=self.order()) if self.log.rank == 0 else {}
         self.log.begin(images=len(dataset), classes=dataset.metainfo.get('classes'), data=data_parts(self.runner.cfg),
-                       annotations=self.annotations, command=resume_command(), **order)
+                       annotations=self.annotations, command=self._command(), **order)
 
     @property
     def annotations(self) -> str | None:
@@ -190,7 +190,7 @@ class ResumableTestLoop(TestLoop):
             self.judging = math.inf
             return
         self.progress.metric = ', '.join([f'{name} {value:.3f}' for name, value in metrics.items()]
-                                         + [f'of {len(records) + len(self.failed())} images alone'] * bool(metrics))
+                                         + [f'of the first {len(records) + len(self.failed())}'] * bool(metrics))
         self.judging += time.monotonic() - now
 
     def _stored(self, item: GuardedItem, content: str) -> BaseDataElement | None:
@@ -220,24 +220,26 @@ class ResumableTestLoop(TestLoop):
             for failure in failures:
                 self.runner.logger.error(failure)
             self.runner.logger.error(f'{len(failures)} of {len(self.dataloader.dataset)} images failed and count as '
-                                     f'images without detections; once mended, `{resume_command()}` tries them again.')
+                                     f'images without detections; once mended, `{self._command()}` tries them again.')
             self.runner.call_hook('after_run')
             raise SystemExit(STATUS_OF_FAILURES)
 
+    def _command(self) -> str:
+        return resume_command(by_itself=self.resume)
 
-@contextmanager
-def _one_sentence():
-    """What a user can mend ends the process with a sentence instead of a traceback."""
-    try:
-        yield
-    except StoreError as error:
-        raise SystemExit(str(error)) from None
-    except OSError as error:
-        if error.errno not in NO_ROOM:
+    @contextmanager
+    def _one_sentence(self):
+        """What a user can mend ends the process with a sentence instead of a traceback."""
+        try:
+            yield
+        except StoreError as error:
+            raise SystemExit(str(error)) from None
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise SystemExit(f'There is no room to write ({error}): finished images are stored, so make room and go on '
+                             f'with `{self._command()}`.') from None
+        except SystemExit as end:
+            if end.code in (130, 143) and is_main_process():
+                print(f'\nInterrupted; finished images are stored, go on with\n    {self._command()}', file=sys.stderr)
             raise
-        raise SystemExit(f'There is no room to write ({error}): finished images are stored, so make room and go on '
-                         f'with `{resume_command()}`.') from None
-    except SystemExit as end:
-        if end.code in (130, 143) and is_main_process():
-            print(f'\nInterrupted; finished images are stored, go on with\n    {resume_command()}', file=sys.stderr)
-        raise

@@ -10,6 +10,7 @@ from torch import nn
 
 from dive_mmdet.hooks.unwrapped import unwrapped
 
+from .quiet import quiet
 from .records.record import Image, Record
 from .resumable_test_loop import STATUS_OF_FAILURES
 from .scores import costs, scores_of
@@ -55,18 +56,20 @@ def run_test(config: Config, checkpoint: str | Path, work_dir: str | Path, show:
     config.test_cfg = dict(config.get('test_cfg') or {}, type='dive_mmdet.ResumableTestLoop', resume=True,
                            other_images=True)
     if show is not None:
-        config.log_level = 'WARNING'
-    runner = Runner.from_cfg(config)
-    for hook in hooks:
-        runner.register_hook(hook, priority='VERY_LOW')
-    loop, status = runner.test_loop, 0
-    loop.show = show
-    try:
-        runner.test()
-    except SystemExit as end:
-        if end.code != STATUS_OF_FAILURES:
-            raise
-        status = STATUS_OF_FAILURES
+        config.log_level = 'ERROR'
+    status = 0
+    with quiet(show) as said:
+        runner = Runner.from_cfg(config)
+        for hook in hooks:
+            runner.register_hook(hook, priority='VERY_LOW')
+        loop = runner.test_loop
+        loop.show = said
+        try:
+            runner.test()
+        except SystemExit as end:
+            if end.code != STATUS_OF_FAILURES:
+                raise
+            status = STATUS_OF_FAILURES
     model, records = unwrapped(runner.model), loop.records()
     scores = scores_of(records, loop.failed(), loop.annotations, loop.dataloader.dataset.metainfo.get('classes'))
     return Run(records, {**scores, **costs(records.values())}, model.settings() if hasattr(model, 'settings') else {},

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mmengine.registry import DATASETS, DefaultScope
 from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from dive_mmdet.datasets.annotation_file import AnnotationFile, completed
 
@@ -58,6 +59,11 @@ def fractions_as_ids(content):
     content['images'][0]['id'] = 4.5
 
 
+def annotations_named(content):
+    for annotation, name in zip(content['annotations'], 'abcd'):
+        annotation['id'] = name
+
+
 def no_iscrowd(content):
     del content['annotations'][1]['iscrowd']
 
@@ -80,7 +86,8 @@ BROKEN = {
     annotations_with_one_id: 'annotations[0] (id 10) and annotations[2] (id 10) of FILE have the same id 10: give each',
     categories_with_one_id: 'categories[0] (disc) and categories[1] (triangle) of FILE have the same id 1: give each',
     numbers_and_text_mixed: "images[0] (4.png) and images[1] (5.png) of FILE have ids of two types, 4 and '5': write",
-    fractions_as_ids: 'images[0] (4.png) of FILE has the id 4.5: number images, or give them names.',
+    fractions_as_ids: 'images[0] (4.png) of FILE has the id 4.5: write a whole number or text.',
+    annotations_named: "annotations[0] (id 'a') of FILE has the id 'a': write a whole number.",
     no_iscrowd: 'annotations[1] (id 11) of FILE has no iscrowd: write COCO format, or let tools/misc/extract_subcoco',
     no_area: 'annotations[1] (id 11) of FILE has no area: write COCO format',
     no_width: 'images[1] (5.png) of FILE has no width: write COCO format.',
@@ -146,6 +153,25 @@ def test_sound_files_are_read_as_pycocotools_reads_them(tmp_path, capsys, ids):
         assert getattr(ours, name) == getattr(theirs, name)
     assert ours.img_ann_map == theirs.imgToAnns and ours.cat_img_map == theirs.catToImgs
     assert [dataset(path).get_data_info(index)['img_id'] for index in range(2)] == list(theirs.imgs)
+
+
+def test_what_annotation_0_matches_is_matched(tmp_path):
+    """pycocotools alone counts it among the wrong ones: its ids of matches are 0 where there is none."""
+    content = broken(lambda content: [annotation.update(id=index) for index, annotation in
+                                      enumerate(content['annotations'])])
+    path = tmp_path / 'annotations.json'
+    path.write_text(json.dumps(content))
+    perfect = [dict(image_id=item['image_id'], category_id=item['category_id'], bbox=item['bbox'], score=1.0)
+               for item in content['annotations']]
+    precision = {}
+    for kind in (COCO, AnnotationFile):
+        truth = kind(str(path))
+        judge = COCOeval(truth, truth.loadRes(copy.deepcopy(perfect)), 'bbox')
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+        precision[kind] = judge.stats[0]
+    assert precision[AnnotationFile] == 1 > precision[COCO]
 
 
 @pytest.mark.parametrize('text, reason', [('{', 'is no JSON file'), ('[]', "has no list 'images'"),

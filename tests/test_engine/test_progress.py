@@ -23,7 +23,7 @@ TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
 def test_lines_come_by_time_though_no_image_is_finished():
     lines = []
-    with Progress(lines.append, 10, 0.01, 'rank 0 of 1'):
+    with Progress(lines.append, 10, 0.01, 'rank 0 of 1: '):
         while len(lines) < 3:
             time.sleep(0.005)
     assert lines[0] == 'rank 0 of 1: 0/10 images, 0 s so far'
@@ -33,7 +33,7 @@ def test_a_terminal_has_a_live_line(monkeypatch):
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr(sys, 'stderr', terminal)
-    with Progress(lambda line: None, 10, 0.01, 'rank 0 of 1') as progress:
+    with Progress(lambda line: None, 10, 0.01, 'rank 0 of 1: ') as progress:
         progress.add(2, 7)
         while '1/10' not in terminal.getvalue():
             time.sleep(0.005)
@@ -43,11 +43,11 @@ def test_a_terminal_has_a_live_line(monkeypatch):
 @pytest.mark.parametrize('seconds', [0, -1, float('nan'), float('inf'), '30'])
 def test_seconds_between_lines_are_checked(seconds):
     with pytest.raises(ValueError, match=f'^log_seconds is {seconds!r}: give more than 0 seconds.$'):
-        Progress(print, 10, seconds, 'rank 0 of 1')
+        Progress(print, 10, seconds, 'rank 0 of 1: ')
 
 
 def test_a_line_says_how_far_and_how_fast():
-    progress = Progress(print, 10, 1.0, 'rank 0 of 2')
+    progress = Progress(print, 10, 1.0, 'rank 0 of 2: ')
     progress.stored, progress.failed, progress.metric = 2, 1, 'AP 0.5'
     progress.add(30, 1000)
     progress.add(50, 3000)
@@ -75,6 +75,7 @@ def test_the_command_that_goes_on_is_the_one_that_was_typed(monkeypatch, ran, ra
     monkeypatch.setattr(sys, 'orig_argv', shlex.split(ran))
     monkeypatch.setattr(sys, 'argv', ['mmdet/.mim/tools/test.py', 'a'])
     assert resume_command() == typed
+    assert resume_command(by_itself=True) == typed.removesuffix(' --cfg-options test_cfg.resume=True')
 
 
 def test_a_signal_ends_the_process_and_its_forked_workers_as_torch_expects():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -167,13 +168,25 @@ def test_calibration_reads_the_label_at_an_objects_place():
     assert places(found, torch.tensor([64.0] * 4), [right], {7: 0}, 0.5) == [-1] * 4
 
 
+def test_crowds_are_no_objects_of_true_layouts(tiny_detector, tmp_path):
+    """Those that the generator's check and the search's quality compare with: one object an image, crowds or not."""
+    from dive_mmdet.analysis.annotated import load
+    content = json.loads((tiny_detector / 'truth.json').read_text())
+    content['annotations'] += [dict(item, id=100 + item['id'], iscrowd=1) for item in content['annotations'][:2]]
+    (tmp_path / 'truth.json').write_text(json.dumps(content))
+    config = Config.fromfile(tiny_detector / 'config.py')
+    config.test_dataloader.dataset.ann_file = str(tmp_path / 'truth.json')
+    model, _, layouts, _ = load(config, str(tiny_detector / 'weights.pth'))
+    assert model.backbone.vocabulary.is_present(layouts).sum(dim=1).tolist() == [1, 1, 1, 1]
+
+
 def test_random_boxes_leave_crowds_out(judged):
     import random_boxes
     content = json.loads(judged[0].read_text())
     content['annotations'][4]['iscrowd'] = 1
     judged[0].write_text(json.dumps(content))
-    records = random_boxes.random_records(COCO(str(judged[0])), [5, 6], 0)
-    assert sorted(len(record['bboxes']) for record in records) == [2, 3, 3, 3, 3, 3]
+    found = random_boxes.random_detections(COCO(str(judged[0])), [5, 6], 0)
+    assert sorted(map(len, found.values())) == [2, 3, 3, 3, 3, 3]
 
 
 def test_random_boxes_are_all_boxes_and_never_an_images_own(judged):

@@ -1,4 +1,4 @@
-"""The version check: every difference gets something to do, and the exit status says whether all imports."""
+"""The version check: every difference gets something to do within its family, and a search says whether all works."""
 import importlib.util
 import sys
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 FILE = Path(__file__).resolve().parents[2] / 'tools' / 'misc' / 'check_env.py'
+ORIGINALS = {'torch': '2.1.2', 'mmcv': '2.1.0', 'mmengine': '0.10.7', 'mmdet': '3.3.0', 'diffusers': '0.35.2'}
 TESTED = {'torch': '2.13.0', 'onedl-mmcv': '2.3.6', 'onedl-mmengine': '0.10.12', 'onedl-mmdetection': '3.5.1',
           'opencv-python-headless': '4.12.0.88', 'timm': '1.0.31', 'mlxtend': '0.23.4', 'addict': '2.4.0',
           'tqdm': '4.70.1'}
@@ -22,7 +23,10 @@ def check_env():
 @pytest.fixture
 def examine(check_env):
     parts = {part.module: part for part in check_env.PARTS}
-    return lambda module, installed, result='imports': check_env.examine(parts[module], TESTED, installed, result)
+
+    def examine(module, installed, result='imports', tested=TESTED):
+        return check_env.examine(parts[module], tested, installed, result)
+    return examine
 
 
 def test_the_tested_version_needs_no_advice_whatever_its_local_label(examine):
@@ -40,15 +44,42 @@ def test_another_torch_means_another_mmcv(examine):
     assert 'mmcv must be built for it' in examine('torch', {'torch': '2.10.0+cu128'}).advice
 
 
-def test_the_original_packages_count_as_installed(examine):
-    finding = examine('mmdet', {'mmdet': '3.3.0'})
+@pytest.mark.parametrize('installed, family', [
+    ({}, 'forks'), ({'torch': '2.1.2+cu121'}, 'forks'), ({'onedl-mmcv': '2.3.6', 'mmdet': '3.3.0'}, 'forks'),
+    ({'mmcv': '2.1.0', 'torch': '2.4.1', 'onedl-mmcv': None}, 'original'), ({'mmcv': '2.2.0'}, 'original-torch2.6'),
+    ({'mmdet': '3.3.0', 'torch': '2.1.2+cu121'}, 'original'), ({'mmengine': '0.10.7', 'torch': '2.6.0'},
+                                                              'original-torch2.6')])
+def test_versions_are_compared_with_the_nearest_family(check_env, installed, family):
+    assert check_env.family_of(installed) == family
+
+
+def test_the_original_packages_stay_in_their_family(examine):
+    assert examine('mmdet.models', {'mmdet': '3.3.0'}, tested=ORIGINALS).state == 'ok'
+    finding = examine('mmcv.ops', {'mmcv': '2.0.1'}, tested=ORIGINALS)
+    assert finding.state == 'differs' and 'mmcv_wheel.py mmcv==2.1.0' in finding.advice
+    finding = examine('mmcv.ops', {}, "ModuleNotFoundError: No module named 'mmcv'", tested=ORIGINALS)
+    assert finding.state == 'missing' and 'mmcv_wheel.py mmcv==2.1.0' in finding.advice
+    finding = examine('diffusers.models.attention', {'diffusers': '0.42.1'}, "AttributeError: no attribute 'xpu'",
+                      tested=ORIGINALS)
+    assert finding.state == 'broken' and '"diffusers==0.35.2"' in finding.advice
+
+
+def test_an_mmdet_that_refuses_its_mmcv_is_told_to_take_it_or_gets_another(examine):
+    refusal = 'AssertionError: MMCV=={} is used but incompatible. Please install mmcv>=2.0.0rc4, <2.2.0.'
+    finding = examine('mmdet.models', {'mmdet': '3.3.0'}, refusal.format('2.2.0'), tested=ORIGINALS)
+    assert finding.state == 'broken' and 'mmcv_ceiling.py` lets it take this mmcv' in finding.advice
+    finding = examine('mmdet.models', {'mmdet': '3.3.0'}, refusal.format('1.7.2'), tested=ORIGINALS)
+    assert finding.advice.endswith('see mmcv in this list first')
+
+
+def test_a_package_of_another_family_is_replaced_by_that_of_the_rest(examine):
+    finding = examine('mmdet.models', {'mmdet': '3.3.0'})
     assert finding.state == 'differs' and finding.installed == 'mmdet 3.3.0'
-    assert 'refuses mmcv 2.2' in finding.advice
     assert '`pip uninstall -y mmdet`, then `pip install --no-deps "onedl-mmdetection==3.5.1"`' in finding.advice
 
 
 def test_both_families_at_once_are_a_fault_even_while_they_import(examine):
-    finding = examine('mmengine', {'mmengine': '0.10.7', 'onedl-mmengine': '0.10.12'})
+    finding = examine('mmengine.runner', {'mmengine': '0.10.7', 'onedl-mmengine': '0.10.12'})
     assert finding.state == 'differs' and 'pip uninstall -y onedl-mmengine mmengine' in finding.advice
 
 
@@ -60,7 +91,7 @@ def test_either_opencv_will_do_and_both_as_well(examine):
 def test_operators_that_do_not_import_are_built_again(examine):
     finding = examine('mmcv.ops', {'onedl-mmcv': '2.3.6'}, 'ImportError: undefined symbol')
     assert finding.state == 'broken' and 'undefined symbol' in finding.advice
-    assert 'mmcv_wheel.py --version 2.3.6' in finding.advice
+    assert 'mmcv_wheel.py onedl-mmcv==2.3.6' in finding.advice
 
 
 def test_torchvision_that_does_not_import_is_guarded(examine):
@@ -69,9 +100,9 @@ def test_torchvision_that_does_not_import_is_guarded(examine):
 
 
 def test_a_missing_dependency_is_named_rather_than_its_user(examine):
-    finding = examine('mmengine', {'onedl-mmengine': '0.10.12'}, "ModuleNotFoundError: No module named 'addict'")
+    finding = examine('mmengine.runner', {'onedl-mmengine': '0.10.12'}, "ModuleNotFoundError: No module named 'addict'")
     assert finding.advice.endswith('`pip install addict`')
-    finding = examine('mmdet', {'onedl-mmdetection': '3.5.1'}, "ModuleNotFoundError: No module named 'mmcv'")
+    finding = examine('mmdet.models', {'onedl-mmdetection': '3.5.1'}, "ModuleNotFoundError: No module named 'mmcv'")
     assert finding.advice.endswith('see mmcv in this list first')
 
 
@@ -111,14 +142,35 @@ def test_other_packages_are_one_line(check_env):
     assert 'tqdm 4.1 (tested: 4.70.1)' in line and 'torch' not in line
 
 
-@pytest.mark.parametrize('broken, status', [(None, 0), ('mlxtend', 0), ('mmdet', 1)])
-def test_the_status_says_whether_everything_that_is_needed_imports(check_env, monkeypatch, capsys, broken, status):
+@pytest.mark.parametrize('absent, failing, status', [
+    (None, None, 0), ('mlxtend', None, 0), ('mmpretrain', None, 0), ('mmdet', None, 0), (None, 'mmdet', 1),
+    ('mmdet', 'mmpretrain', 1)])
+def test_the_status_says_whether_searches_run(check_env, monkeypatch, capsys, absent, failing, status):
+    def search(use):
+        if use.framework == failing:
+            raise RuntimeError('ValueError: no')
+        return 'a bar is found'
+    version = check_env.installed_version
+    monkeypatch.setattr(check_env, 'search', search)
+    monkeypatch.setattr(check_env, 'installed_version', lambda package: None if absent and package.endswith((
+        absent, absent + 'ection')) else version(package))
     monkeypatch.setattr(check_env, 'try_imports', lambda modules: {
-        module: 'ImportError: no' if module == broken else 'imports' for module in modules})
+        module: f"ModuleNotFoundError: No module named '{absent}'" if module.split('.')[0] == absent else 'imports'
+        for module in modules})
     assert check_env.main() == status
     out = capsys.readouterr().out
-    for package, version in check_env.pins().items():
-        if package in ('torch', 'onedl-mmcv', 'diffusers'):
-            assert f'{package} {version}' in out
-    assert ('Not usable yet: mmdet.' in out) == bool(status)
+    for what, use in check_env.USES.items():
+        assert {absent: f'{what} needs {use.framework}, which is not installed.',
+                failing: f'{what} does not work (ValueError: no): '}.get(use.framework, f'{what} works: ') in out
     assert f'{sys.version_info.major}.{sys.version_info.minor}' in out
+
+
+def test_a_search_that_fails_gives_its_last_line_as_the_reason(check_env):
+    use = check_env.USES['Classification']
+    with pytest.raises(RuntimeError, match='^FileNotFoundError: .*none.pth can not be found'):
+        check_env.search(use._replace(search=(use.search[0], 'none.pth', *use.search[2:])))
+
+
+def test_what_is_searched_is_shipped_and_found(check_env):
+    assert all(Path(path).is_file() for use in check_env.USES.values() for path in use.search[:2])
+    assert check_env.search(check_env.USES['Classification']).startswith('a bar is found to be [1] by ')

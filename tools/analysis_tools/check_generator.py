@@ -19,6 +19,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+
+# isort: split
 import torch
 
 from dive_mmdet.analysis.annotated import load

@@ -24,14 +24,21 @@ def bootstrap(annotations: Path, work_dir: Path) -> CocoBootstrap:
 
 
 def compare(a: CocoBootstrap, b: CocoBootstrap, resamples: int, seed: int) -> dict[str, float]:
-    """bbox_mAP of both, their ratio, and its 95 % interval."""
+    """bbox_mAP of both, their ratio, and its 95 % interval.
+
+    Raises:
+        ValueError: that of `b` is 0.
+    """
     rng, everyone = np.random.default_rng(seed), np.arange(a.count)
     whole = [one.bbox_map(everyone) for one in (a, b)]
+    if whole[1] == 0:
+        raise ValueError('The second run has a bbox_mAP of 0: there is no ratio to it.')
     ratios = []
     for _ in range(resamples):
         chosen = rng.integers(a.count, size=a.count)
-        ratios.append(a.bbox_map(chosen) / b.bbox_map(chosen))
-    low, high = np.percentile(ratios, [2.5, 97.5])
+        # A draw of images in which the second finds nothing has no ratio.
+        ratios.append(a.bbox_map(chosen) / (b.bbox_map(chosen) or np.nan))
+    low, high = np.nanpercentile(ratios, [2.5, 97.5])
     return dict(bbox_mAP_a=whole[0], bbox_mAP_b=whole[1], ratio=whole[0] / whole[1], ratio_low=low, ratio_high=high,
                 resamples=resamples, images=a.count)
 
@@ -46,9 +53,9 @@ def main() -> None:
     args = parser.parse_args()
     try:
         both = [bootstrap(args.annotations, work_dir) for work_dir in (args.a, args.b)]
+        print(json.dumps(compare(*both, args.resamples, args.seed), indent=2))
     except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
-    print(json.dumps(compare(*both, args.resamples, args.seed), indent=2))
 
 
 if __name__ == '__main__':

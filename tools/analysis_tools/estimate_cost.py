@@ -15,6 +15,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+
+# isort: split
 import torch
 from mmengine.config import DictAction
 from torch._subclasses.fake_tensor import FakeTensorMode

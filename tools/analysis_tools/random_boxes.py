@@ -12,6 +12,9 @@ import sys
 import warnings
 from pathlib import Path
 
+import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+
+# isort: split
 import numpy as np
 from mmengine.config import Config
 

@@ -13,6 +13,9 @@ import json
 import sys
 from pathlib import Path
 
+import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+
+# isort: split
 import numpy as np
 import torch
 from pycocotools import mask

@@ -11,6 +11,9 @@ import json
 import sys
 from pathlib import Path
 
+import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+
+# isort: split
 import torch
 
 from dive_mmdet.analysis.annotated import load

@@ -13,6 +13,9 @@ import itertools
 import json
 from typing import Iterator
 
+import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+
+# isort: split
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.dataset import default_collate

