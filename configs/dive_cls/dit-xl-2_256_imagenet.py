@@ -40,5 +40,5 @@ test_dataloader = dict(
         type='dive_mmdet.ImageNetPerClass', per_class=2, data_root=data_root, split='val',
         pipeline=[dict(type='LoadImageFromFile', imdecode_backend='pillow'),
                   dict(type='dive_mmdet.HalvingCenterCrop', size=image_size),
-                  dict(type='PackInputs', meta_keys=('img_path', 'ori_shape', 'img_shape'))]))
+                  dict(type='PackInputs', meta_keys=('img_path', 'sample_idx', 'ori_shape', 'img_shape'))]))
 test_evaluator = dict(type='Accuracy', topk=(1, 5))

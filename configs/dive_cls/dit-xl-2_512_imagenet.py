@@ -14,4 +14,4 @@ model = dict(
 test_dataloader = dict(dataset=dict(pipeline=[
     dict(type='LoadImageFromFile', imdecode_backend='pillow'),
     dict(type='dive_mmdet.HalvingCenterCrop', size=image_size),
-    dict(type='PackInputs', meta_keys=('img_path', 'ori_shape', 'img_shape'))]))
+    dict(type='PackInputs', meta_keys=('img_path', 'sample_idx', 'ori_shape', 'img_shape'))]))

@@ -22,10 +22,10 @@ model = dict(
 
 resize = dict(type='Resize', scale=(input_size, input_size), keep_ratio=False)
 train_pipeline = [
-    dict(type='LoadImageFromNDArray'),
+    dict(type='dive_mmdet.LoadComposedImage'),
     dict(type='LoadAnnotations', with_bbox=True),
     resize,
-    dict(type='PackDetInputs', meta_keys=('img_id', 'ori_shape', 'img_shape', 'scale_factor')),
+    {{_base_.pack}},
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),

@@ -29,6 +29,5 @@ model = dict(
     prior={{_base_.layout_prior}},
     bbox_head=dict(type='dive_mmdet.LayoutHead'))
 
-train_dataloader = None  # nothing is trained here
 val_dataloader = dict(batch_size=8)
 test_dataloader = val_dataloader

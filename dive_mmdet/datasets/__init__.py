@@ -3,10 +3,10 @@ from .digit_strings import DigitStringComposer, DigitStringDataset, Mnist5kDatas
 from .first_alone import FirstAloneBatchSampler
 from .guarded import GuardedDataset, GuardedItem
 from .mnist_5k import load_digits, split_digits
-from .scene_dataset import DigitSceneDataset
+from .scene_dataset import DigitSceneDataset, LoadComposedImage
 from .square_crop import SquareCrop
 
 # layout_coco and imagenet_protocol need a framework each and are imported where that is there.
 __all__ = ['DigitSceneComposer', 'DigitSceneDataset', 'DigitStringComposer', 'DigitStringDataset',
-           'FirstAloneBatchSampler', 'GuardedDataset', 'GuardedItem', 'Mnist5kDataset', 'SquareCrop', 'load_digits',
-           'split_digits']
+           'FirstAloneBatchSampler', 'GuardedDataset', 'GuardedItem', 'LoadComposedImage', 'Mnist5kDataset',
+           'SquareCrop', 'load_digits', 'split_digits']

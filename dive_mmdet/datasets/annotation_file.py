@@ -61,12 +61,15 @@ def read_annotations(path: str | Path) -> dict:
 
 
 def completed(content: dict) -> dict:
-    """The same with the defaults of COCO where an annotation lacks iscrowd or area, or a category its supercategory."""
+    """The same with the defaults of COCO where keys are missing that tools read.
+
+    Annotations get iscrowd and area, categories their supercategory, the file its info and licenses.
+    """
     annotations = [{**item, 'iscrowd': item.get('iscrowd', 0), 'area': item.get('area', _area(item))}
                    for item in content['annotations']]
     categories = [{**item, 'supercategory': item.get('supercategory', item.get('name'))}
                   for item in content['categories']]
-    return dict(content, annotations=annotations, categories=categories)
+    return {'info': {}, 'licenses': [], **content, 'annotations': annotations, 'categories': categories}
 
 
 def _area(annotation: dict) -> float:

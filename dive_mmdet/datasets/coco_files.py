@@ -15,6 +15,11 @@ def write(path: Path, data: bytes) -> None:
     os.replace(partial, path)
 
 
+def file_name(index: int) -> str:
+    """Of scene `index` of a part."""
+    return f'{index:06d}.png'
+
+
 def coco(scenes: list[dict], classes: tuple[str, ...], first_category: int) -> dict:
     """COCO annotations of scenes; ids of images follow their order, those of categories begin at `first_category`.
 
@@ -32,7 +37,7 @@ def coco(scenes: list[dict], classes: tuple[str, ...], first_category: int) -> d
               for index, scene in enumerate(scenes)]
     categories = [dict(id=index, name=name, supercategory=name)
                   for index, name in enumerate(classes, start=first_category)]
-    return dict(images=images, annotations=annotations, categories=categories)
+    return dict(info={}, licenses=[], images=images, annotations=annotations, categories=categories)
 
 
 def write_part(out: Path, name: str, scenes: Iterable[tuple[np.ndarray, list, list]], subsets: dict[str, int],
@@ -50,12 +55,11 @@ def write_part(out: Path, name: str, scenes: Iterable[tuple[np.ndarray, list, li
     (out / name).mkdir(parents=True, exist_ok=True)
     written = []
     for index, (image, boxes, labels) in enumerate(scenes):
-        file_name = f'{index:06d}.png'
         png = cv2.imencode('.png', image)[1].tobytes()
-        write(out / name / file_name, png)
+        write(out / name / file_name(index), png)
         digest.update(png)
         height, width = image.shape[:2]
-        written.append(dict(file_name=file_name, width=width, height=height, boxes=boxes, labels=labels))
+        written.append(dict(file_name=file_name(index), width=width, height=height, boxes=boxes, labels=labels))
     for annotations, size in {name: len(written), **subsets}.items():
         text = json.dumps(coco(written[:size], classes, first_category), indent=0, sort_keys=True).encode()
         write(out / f'{annotations}.json', text)

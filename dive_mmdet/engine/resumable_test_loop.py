@@ -14,7 +14,7 @@ from mmengine.runner import TestLoop
 from mmengine.structures import BaseDataElement
 
 from dive_mmdet.checkpoints.untrusted import guard_loading
-from dive_mmdet.datasets.guarded import GuardedItem, one_line
+from dive_mmdet.datasets.guarded import GuardedDataset, GuardedItem, one_line
 from dive_mmdet.registry import LOOPS
 
 from .image_inference import ImageInference, Outcome
@@ -73,6 +73,7 @@ class ResumableTestLoop(TestLoop):
             self.runner.call_hook('before_test')
             self.runner.call_hook('before_test_epoch')
             self.runner.model.eval()
+            self._require_guarded()
             self._require_annotations()
             self.inference = ImageInference(self.runner.model, self.collate, self.fp16, self.on_error == 'raise')
             self.failures: list[str] = []
@@ -131,6 +132,12 @@ class ResumableTestLoop(TestLoop):
             log.close()
             raise StoreError(f'{log.folder} holds {len(log.index.finished)} images that were made with something else '
                              f'({what}): give another --work-dir, or undo the change.')
+
+    def _require_guarded(self) -> None:
+        """Refuse a loader put in the place of this loop's own: nobody would see that its images are others."""
+        if not isinstance(self.dataloader.dataset, GuardedDataset):
+            raise StoreError('The data loader of this test was replaced, and its results would be kept as those of the '
+                             "config's images: change test_dataloader in the config instead.")
 
     def _metrics(self) -> list:
         return getattr(self.evaluator, 'metrics', [self.evaluator])

@@ -1,5 +1,5 @@
 # What the data sets of digits side by side have in common; each says what is composed.
-pack = [dict(type='PackInputs', meta_keys=('img_id', 'ori_shape', 'img_shape'))]
+pack = [dict(type='PackInputs', meta_keys=('img_id', 'sample_idx', 'ori_shape', 'img_shape'))]
 train_dataloader = dict(
     batch_size=64, num_workers=0, persistent_workers=False, collate_fn=dict(type='default_collate'),
     sampler=dict(type='InfiniteSampler', shuffle=False),

@@ -9,9 +9,9 @@ num_objects = 4  # slots of a layout: a scene holds at most this many digits
 composer = dict(split='train', seed=0, size=image_size, max_digits=num_objects, max_rotation=10.0, max_shear=10.0)
 pack = dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'))
 train_pipeline = [
-    dict(type='LoadImageFromNDArray'),
+    dict(type='dive_mmdet.LoadComposedImage'),
     dict(type='LoadAnnotations', with_bbox=True),
-    dict(type='PackDetInputs', meta_keys=('img_id', 'ori_shape', 'img_shape')),
+    dict(type='PackDetInputs', meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape')),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),

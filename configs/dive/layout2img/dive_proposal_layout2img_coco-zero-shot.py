@@ -4,5 +4,3 @@ _base_ = ['../../_base_/datasets/coco_layouts.py', '../../_base_/models/dive_lay
 
 classes = tuple(_base_.coco_categories)
 model = dict(backbone=dict(vocabulary=dict(answers={{_base_.coco_answers}})))
-
-train_dataloader = None  # nothing is trained here

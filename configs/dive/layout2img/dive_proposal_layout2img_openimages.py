@@ -22,4 +22,3 @@ test_pipeline = [
 ]
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 val_dataloader = test_dataloader
-train_dataloader = None  # nothing is trained here
