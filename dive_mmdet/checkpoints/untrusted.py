@@ -69,6 +69,9 @@ def load_untrusted(path: str | Path, known: Sequence[str] = (*LIGHTNING, *RUNNER
     except NotPlain as error:
         raise UnreadableCheckpoint(f'{path} holds an object of type {error}, which is not built: only weights are '
                                    'read, so save its `state_dict` alone where you trust it.') from None
+    except KeyError:  # a byte that begins nothing in a pickle
+        raise UnreadableCheckpoint(f'{path} is no checkpoint: only weights are read, as `torch.save` writes '
+                                   'them.') from None
     except Exception as error:  # whatever a damaged file or a hostile one makes of the reader
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnreadableCheckpoint(f'{path} cannot be read ({reason}): download it again.') from None

@@ -22,7 +22,7 @@ def test_the_search_ends_as_on_a_cpu_and_is_as_good_as_it_says(device):
     ids = found.ids.cpu()
     assert bool(there.backbone.vocabulary.is_present(ids).any(dim=1).all())
     torch.testing.assert_close(found.energy.cpu(), expected.energy, rtol=0, atol=1e-5)
-    prior = here.prior_weight * here.prior.energy(here.backbone.embed(ids))
+    prior = here.search.prior_weight * here.prior.energy(here.backbone.embed(ids))
     exact = shipped_detector().double()
     likelihood = exact.likelihood.on_bank(there.inverter.final_pairs).energy(
         exact.backbone.encode(images.double()), exact.backbone.embed(ids))

@@ -229,15 +229,15 @@ TOOLS = {
     'assemble': ('tools/misc/assemble.py', DIVE, 'WORK/x.pth', '--generator', 'BAD', '--prior', 'BAD'),
     'calibrate': ('tools/misc/calibrate.py', DIVE, 'BAD', '--ann-file', 'truth.json', '--img-prefix', '.', '--work-dir',
                   'WORK', '--cfg-options', 'DATA'),
-    'classify': ('tools/analysis_tools/evaluate_classifier.py', DIVE_CLS, 'BAD', '--images', '1', '--out', 'WORK'),
+    'classify': ('tools/analysis_tools/evaluate.py', DIVE_CLS, 'BAD', '--images', '1', '--out', 'WORK'),
     'stages': ('tools/analysis_tools/tune_stages.py', DIVE_CLS, 'BAD', '--images', '1'),
     'evaluate': ('tools/analysis_tools/evaluate.py', DIVE, 'BAD', '--out', 'WORK', '--cfg-options', 'DATA'),
-    'search quality': ('tools/analysis_tools/search_quality.py', DIVE, 'BAD', '--records', 'WORK', '--cfg-options',
+    'search quality': ('tools/analysis_tools/search_quality.py', DIVE, 'BAD', '--work-dir', 'WORK', '--cfg-options',
                        'DATA'),
     'converter of DiT': ('tools/model_converters/dit_to_dive.py', 'BAD', 'WORK/x.pth', '--first-stage', 'identity'),
     'converter of layouts': ('tools/model_converters/ldm_to_dive.py', 'BAD', LAYOUT2IMG, 'WORK/x.pth', '--num-classes',
                              '3'),
-    'check': ('tools/analysis_tools/check_generator.py', DIVE, 'BAD', '--count', '1', '--cfg-options', 'DATA'),
+    'check': ('tools/analysis_tools/check_generator.py', DIVE, 'BAD', '--images', '1', '--cfg-options', 'DATA'),
 }
 
 

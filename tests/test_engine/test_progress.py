@@ -113,7 +113,7 @@ def truth(tmp_path):
     """Ten images with one object each, of category 4 or 7."""
     path = tmp_path / 'truth.json'
     path.write_text(json.dumps(dict(
-        images=[dict(id=index, width=64, height=64) for index in range(10)],
+        images=[dict(id=index, file_name=f'{index}.png', width=64, height=64) for index in range(10)],
         annotations=[dict(id=index + 1, image_id=index, category_id=(4, 7)[index % 2], bbox=[5, 5, 20, 20], area=400,
                           iscrowd=0) for index in range(10)],
         categories=[dict(id=4, name='a'), dict(id=7, name='b')])))
