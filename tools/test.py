@@ -7,9 +7,9 @@ With --resume the images that an earlier test stored in the same --work-dir are 
 """
 import sys
 
-import torch
 from _delegate import run_framework_tool
 
+from dive_mmdet.compat import leave_process_group
 from dive_mmdet.engine.interruption import with_resume
 
 if __name__ == '__main__':
@@ -19,5 +19,4 @@ if __name__ == '__main__':
     try:
         run_framework_tool('test.py')
     finally:
-        if torch.distributed.is_initialized():  # its threads may abort a process that ends with them running
-            torch.distributed.destroy_process_group()
+        leave_process_group()
