@@ -33,7 +33,7 @@ def leave_process_group() -> None:
     """Leave the group of ranks, if there is one: its threads may abort a process that ends with them running."""
     if not torch.distributed.is_initialized():
         return
-    # torch 2.1 and 2.6 hold Python's lock while they wait for gloo's threads to end, and one of these may still want it,
-    # to drop the tensors of the last exchange: while this thread sleeps it is free.
+    # torch 2.1 and 2.6 hold Python's lock while they wait for gloo's threads to end, and one of these may want it
+    # to drop the tensors of the last exchange; while this thread sleeps it is free.
     time.sleep(0.2)
     torch.distributed.destroy_process_group()
