@@ -48,6 +48,7 @@ def _run(job: Job, work_dir: Path, options: dict, rank: int, ranks: int, meeting
     from mmengine.config import Config
     from mmengine.runner import Runner
 
+    from dive_mmdet.compat import leave_process_group
     from dive_mmdet.engine.image_inference import ImageInference
     work_dir.mkdir(parents=True, exist_ok=True)
     output = os.open(work_dir / f'output_{rank}.txt', os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -73,8 +74,7 @@ def _run(job: Job, work_dir: Path, options: dict, rank: int, ranks: int, meeting
     metrics = Runner.from_cfg(config).test()
     if rank == 0:
         (work_dir / 'metrics.json').write_text(json.dumps(metrics))
-    if ranks > 1:
-        torch.distributed.destroy_process_group()
+    leave_process_group()
 
 
 def records(work_dir: Path) -> list[dict]:

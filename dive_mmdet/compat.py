@@ -1,9 +1,10 @@
 """What torch spells differently between 2.1 and today."""
+import time
 from contextlib import AbstractContextManager
 
 import torch
 
-__all__ = ['SDPBackend', 'enabled_kernels', 'sdpa_kernel']
+__all__ = ['SDPBackend', 'enabled_kernels', 'leave_process_group', 'sdpa_kernel']
 
 try:
     from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -26,3 +27,13 @@ if hasattr(SDPBackend, 'CUDNN_ATTENTION'):  # torch 2.5
 def enabled_kernels() -> list[SDPBackend]:
     """The kernels that fused attention may choose from now."""
     return [backend for backend, enabled in ENABLED.items() if enabled()]
+
+
+def leave_process_group() -> None:
+    """Leave the group of ranks, if there is one: its threads may abort a process that ends with them running."""
+    if not torch.distributed.is_initialized():
+        return
+    # torch 2.1 and 2.6 hold Python's lock while they wait for gloo's threads to end, and one of these may want it
+    # to drop the tensors of the last exchange; while this thread sleeps it is free.
+    time.sleep(0.2)
+    torch.distributed.destroy_process_group()
