@@ -1,4 +1,5 @@
 """Runs the tools that ship inside the wheels of mmdet and mmpretrain."""
+import argparse
 import os
 import runpy
 import sys
@@ -9,9 +10,21 @@ import dive_mmdet  # noqa: F401  before torch, whose threads it sets
 
 # isort: split
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 
 from dive_mmdet.checkpoints.untrusted import guard_loading
+from dive_mmdet.compat import leave_process_group
+from dive_mmdet.engine.configured import require_known
+
+
+def _require_known_options(settings: Config) -> None:
+    """End with a sentence where an option of the command line is one that nothing reads."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    try:
+        require_known(settings, parser.parse_known_args()[0].cfg_options)
+    except KeyError as error:
+        sys.exit(error.args[0])
 
 
 def run_framework_tool(name: str) -> None:
@@ -28,6 +41,8 @@ def run_framework_tool(name: str) -> None:
     for path, what in settings.get('required_files', {}).items():
         if not Path(path).exists():
             sys.exit(f'{path} is missing: get {what}.')
+    if config:
+        _require_known_options(settings)
     guard_loading()
     if 'RANK' in os.environ and not torch.cuda.is_available():
         torch.distributed.init_process_group('gloo')  # mmengine's launcher would ask for a GPU
@@ -40,5 +55,4 @@ def run_framework_tool(name: str) -> None:
     try:
         runpy.run_path(str(package / '.mim' / 'tools' / name), run_name='__main__')
     finally:
-        if torch.distributed.is_initialized():  # its threads may abort a process that ends with them running
-            torch.distributed.destroy_process_group()
+        leave_process_group()

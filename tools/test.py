@@ -9,18 +9,10 @@ import sys
 
 from _delegate import run_framework_tool
 
-from dive_mmdet.compat import leave_process_group
 from dive_mmdet.engine.interruption import with_resume
 
 if __name__ == '__main__':
     if '--resume' in sys.argv:
         sys.argv.remove('--resume')
         sys.argv = with_resume(sys.argv)
-<<<<<<< HEAD
     run_framework_tool('test.py')
-=======
-    try:
-        run_framework_tool('test.py')
-    finally:
-        leave_process_group()
->>>>>>> packages

@@ -159,14 +159,16 @@ def test_a_running_and_a_dead_run_are_watched_from_their_files(truth, tmp_path):
 
     from dive_mmdet.engine.run_state import RunState
     process = writes_until_it_is_killed(tmp_path / 'records', truth)
-    state = RunState(tmp_path)
-    assert state.alive and state.seconds_per_image == 11.5
-    lines = watch_run.report(state).splitlines()
-    assert lines[0].startswith(f'5/10 images, running (process {process} on ')
-    assert lines[0].endswith('1 rank), last sign 0 s ago')
-    assert lines[1] == '11.50 s and 100 evaluations an image, eta 0:00:58'
-    assert lines[2].endswith('(PARTIAL, 5 images)') and lines[3] == 'failed: image 4: no such file'
-    os.kill(process, signal.SIGKILL)
+    try:
+        state = RunState(tmp_path)
+        assert state.alive and state.seconds_per_image == 11.5
+        lines = watch_run.report(state).splitlines()
+        assert lines[0].startswith(f'5/10 images, running (process {process} on ')
+        assert lines[0].endswith('1 rank), last sign 0 s ago')
+        assert lines[1] == '11.50 s and 100 evaluations an image, eta 0:00:58'
+        assert lines[2].endswith('(PARTIAL, 5 images)') and lines[3] == 'failed: image 4: no such file'
+    finally:  # or it would wait for ever
+        os.kill(process, signal.SIGKILL)
     # Dead before its number is free, as it would be had another process got it.
     os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
     os.kill(process, 0)
