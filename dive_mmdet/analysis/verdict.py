@@ -1,7 +1,8 @@
 """What rates and energies say about a generator: does it listen, and is it split into the right heads?"""
 from collections.abc import Iterator, Mapping
-from math import ceil, comb, log2
+from math import ceil, log2
 
+from scipy.stats import binomtest
 from torch import Tensor
 
 from dive_mmdet.diffusion.conditional import ConditionalGenerator
@@ -30,7 +31,7 @@ def deaf_to(by_weighting: Mapping[str, Mapping[str, float]], counts: Mapping[str
     deaf = []
     for kind in (kind for kind in JUDGED if kind in counts):
         wins, count = round(max(row[kind] for row in by_weighting.values()) * counts[kind] / 100), counts[kind]
-        chance = sum(comb(count, more) for more in range(wins, count + 1)) / 2 ** count
+        chance = binomtest(wins, count, alternative='greater').pvalue
         deaf += [kind] if chance * len(by_weighting) > LEVEL else []
     return deaf
 

@@ -2,6 +2,7 @@
 from dataclasses import dataclass
 
 import torch
+from mmcv.ops import batched_nms
 from mmengine.model import BaseModule
 from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor
@@ -157,16 +158,16 @@ class LayoutHead(BaseModule):
         labels = (probabilities + own).topk(min(self.labels_per_object, count), dim=1).indices            # (k, m)
         scores = (self.scores(self.features(found))[:, None] * probabilities.gather(1, labels)).flatten()
         which = torch.arange(len(labels)).repeat_interleave(labels.shape[1])
-        keep = self._without_duplicates(found.boxes[which], labels.flatten(), scores)
+        corners = found.boxes[which] * (vocabulary.grid - 1)  # whole numbers, exact in float32
+        keep = self._without_duplicates(corners, labels.flatten(), scores)
         return which[keep], labels.flatten()[keep], scores[keep]
 
-    def _without_duplicates(self, boxes: Tensor, labels: Tensor, scores: Tensor) -> list[int]:
-        kept: list[int] = []
-        for index in scores.argsort(descending=True, stable=True).tolist():
-            rivals = [other for other in kept if labels[other] == labels[index]]
-            if all(box_iou(boxes[index], boxes[other]) <= self.duplicate_iou for other in rivals):
-                kept.append(index)
-        return sorted(kept)
+    def _without_duplicates(self, boxes: Tensor, labels: Tensor, scores: Tensor) -> Tensor:
+        """Places of the detections that stay, in order."""
+        if not len(boxes):
+            return torch.arange(0)
+        kept = batched_nms(boxes.float(), scores.float(), labels, dict(type='nms', iou_threshold=self.duplicate_iou))[1]
+        return kept.sort().values
 
     def _scaled(self, class_features: Tensor) -> Tensor:
         return class_features / torch.stack([self.class_scale.double().cpu(), torch.ones((), dtype=torch.float64)])
@@ -185,9 +186,3 @@ def corner(sample: BaseDataElement, rescale: bool) -> Tensor:
     """Where its top left lies, x and y twice, (4,)."""
     crop = sample.get('crop_box')
     return torch.tensor([0, 0, 0, 0] if crop is None or not rescale else [*crop[:2]] * 2)
-
-
-def box_iou(a: Tensor, b: Tensor) -> float:
-    """IoU of two boxes, (4,), (4,)."""
-    shared = (torch.minimum(a[2:], b[2:]) - torch.maximum(a[:2], b[:2])).clamp(min=0).prod()
-    return float(shared / ((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared))

@@ -2,7 +2,7 @@
 import torch
 from torch import Tensor
 
-from .moves import box_iou, put, steps_to_corners
+from .moves import put, steps_to_corners
 from .posterior import Posterior
 
 
@@ -51,6 +51,7 @@ class Atlas:
         Returns:
             (B, F) indices of boxes.
         """
+        from mmdet.structures.bbox import bbox_overlaps  # not needed where layouts are not searched
         latents = posterior.latents[images.to(posterior.latents.device)]
         residual = (latents - posterior.expectation(ids)).flatten(1)
         posterior.nfe.index_add_(0, images, torch.ones_like(images))
@@ -58,5 +59,5 @@ class Atlas:
         for _ in range(min(count, len(self.boxes))):
             pick = ranks.argmax(dim=1)
             picks.append(pick)
-            ranks[box_iou(self.boxes[pick][:, None], self.boxes) > distinct] = -float('inf')
+            ranks[bbox_overlaps(self.boxes[pick].float(), self.boxes.float()) > distinct] = -float('inf')
         return torch.stack(picks, dim=1)

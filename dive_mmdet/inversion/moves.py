@@ -103,14 +103,6 @@ def coarse_boxes(grid: int, sides: list[float], aspects: list[float], overlap: f
     return torch.cat(boxes).unique(dim=0)
 
 
-def box_iou(a: Tensor, b: Tensor) -> Tensor:
-    """IoU of boxes in grid coordinates that broadcast, (..., 4), (..., 4) -> (...)."""
-    extent = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0)
-    shared = extent.prod(dim=-1).float()
-    area = [(box[..., 2:] - box[..., :2]).prod(dim=-1).float() for box in (a, b)]
-    return shared / (area[0] + area[1] - shared).clamp(min=1)
-
-
 def split_boxes(boxes: Tensor, bounds: tuple[int, int]) -> Tensor:
     """Ways to share a box between two objects: side by side, one above the other, and at opposite corners.
 

@@ -1,7 +1,10 @@
 """A setting stands in the model alone: every interface obeys it there, and refuses it anywhere else."""
+import contextlib
+import json
 import pickle
 import re
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from mmengine.runner import Runner
 from mmpretrain import ImageClassificationInferencer
 
 from dive_mmdet.datasets import DigitStringComposer
+from dive_mmdet.engine.run_state import RunState
 from dive_mmdet.hooks import InversionHook, LayoutPriorHook
 from dive_mmdet.inversion import Likelihood
 
@@ -123,9 +127,34 @@ def by_classification_inferencer(config, weights, options, folder, monkeypatch):
     return infer([image[..., None].repeat(3, axis=2) for image in images], return_datasamples=True)
 
 
+def run_tool(monkeypatch, path: str, *arguments) -> None:
+    """One of the project's tools in this process; what it says last ends it like an end."""
+    monkeypatch.setattr(sys, 'argv', [path, *map(str, arguments)])
+    with contextlib.suppress(SystemExit):
+        runpy.run_path(str(ROOT / path), run_name='__main__')
+
+
+def by_evaluate(config, weights, options, folder, monkeypatch):
+    run_tool(monkeypatch, 'tools/analysis_tools/evaluate.py', config, weights, '--out', folder / 'run', '--cfg-options',
+             *(f'{key}={value}' for key, value in options.items()))
+    report = json.loads((folder / 'run/report.json').read_text())
+    assert report['settings']['objective']['precision'] == options['model.objective.precision']
+    return [record.found['metas'] for record in RunState(folder / 'run').records.values()]
+
+
+def by_calibrate(config, weights, options, folder, monkeypatch):
+    copy = shutil.copy(weights, folder / 'weights.pth')  # it writes the scores into the checkpoint
+    run_tool(monkeypatch, 'tools/misc/calibrate.py', config, copy, '--ann-file', 'truth.json', '--img-prefix',
+             'images/', '--work-dir', folder / 'run', '--cfg-options',
+             *(f'{key}={value}' for key, value in options.items()))
+    return [record.found['metas'] for record in RunState(folder / 'run').records.values()]
+
+
 DETECTION = dict(ours=by_tool('ours'), mmdet=by_tool('mmdet'), init_detector=by_init_detector,
-                 inheritance=by_inheritance, inferencer=by_det_inferencer)
-CLASSIFICATION = dict(ours=by_tool('ours'), mmpretrain=by_tool('mmpretrain'), inferencer=by_classification_inferencer)
+                 inheritance=by_inheritance, inferencer=by_det_inferencer, evaluate=by_evaluate,
+                 calibrate=by_calibrate)
+CLASSIFICATION = dict(ours=by_tool('ours'), mmpretrain=by_tool('mmpretrain'), inferencer=by_classification_inferencer,
+                      evaluate=by_evaluate)
 
 
 def assert_obeyed(samples, config: Path, weights: Path, options: dict) -> None:
@@ -165,6 +194,36 @@ def test_detection_obeys_the_models_keys(detector, tmp_path, monkeypatch, interf
 def test_classification_obeys_the_models_keys(classifier, tmp_path, monkeypatch, interface):
     samples = CLASSIFICATION[interface](*classifier, CLASSIFIER_OPTIONS, tmp_path, monkeypatch)
     assert_obeyed(samples, *classifier, CLASSIFIER_OPTIONS)
+
+
+def test_the_quality_of_a_search_is_judged_by_the_models_keys(detector, tmp_path, monkeypatch, capsys):
+    """Three layouts an image on the pairs asked for, in the precision and with the prior of the options."""
+    asked, options = [], ('model.objective.precision=bfloat16', 'model.objective.low=500', 'model.prior_weight=0')
+    errors = Likelihood.pair_errors
+
+    def noted(self, latents, rows, pairs, reduce=True):
+        asked.append((self.precision, int(self.bank.timesteps.min()), len(pairs)))
+        return errors(self, latents, rows, pairs, reduce)
+    by_evaluate(*detector, OPTIONS, tmp_path, monkeypatch)
+    monkeypatch.setattr(Likelihood, 'pair_errors', noted)
+    tool = 'tools/analysis_tools/search_quality.py'
+    for chosen in ((), ('--cfg-options', *options)):
+        asked.clear()
+        capsys.readouterr()
+        run_tool(monkeypatch, tool, *detector, '--work-dir', tmp_path / 'run', '--pairs', 5, *chosen)
+        said = json.loads(capsys.readouterr().out.partition('{')[2].join(['{', '']))
+        precision, lowest = ('bfloat16', 500) if chosen else ('float32', 200)
+        assert {item[0] for item in asked} == {precision} and all(item[1] >= lowest for item in asked)
+        assert sum(item[2] for item in asked) == 3 * 5 * IMAGES and ('likelihood_alone' in said) == (not chosen)
+
+
+@pytest.mark.parametrize('options, said', [
+    ((), 'evaluations an image: 16,'), (('model.inverter.loops=5', 'model.objective.num_pairs=3'), 'image: 60,'),
+    (('model.objective.precision=bfloat16', 'model.batch_size=3'), 'memory in bfloat16, batch 3: ')])
+def test_a_plan_is_of_the_models_keys(detector, monkeypatch, capsys, options, said):
+    run_tool(monkeypatch, 'tools/analysis_tools/estimate_cost.py', detector[0],
+             *(['--cfg-options', *options] if options else []))
+    assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize('lost', DETECTOR_OPTIONS)

@@ -71,7 +71,7 @@ def test_the_shipped_generator_is_told_from_broken_ones(scenes, tmp_path, monkey
     weights = shuffled(tmp_path / 'shuffled.pth') if case == 'rows' else WEIGHTS
     monkeypatch.setattr(sys, 'argv', [
         'check_generator.py', str(CONFIG), str(weights), '--ann-file', 'calib.json', '--img-prefix', 'calib/',
-        '--count', '16', '--pairs', '6', '--labels', '1', '--out', str(tmp_path / 'check'), '--cfg-options',
+        '--images', '16', '--pairs', '6', '--labels', '1', '--out', str(tmp_path / 'check'), '--cfg-options',
         f'test_dataloader.dataset.data_root={scenes}', f'model.backbone.denoiser.num_heads={heads}'])
     with pytest.raises(SystemExit) as stop:
         check_generator.main()

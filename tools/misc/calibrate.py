@@ -20,7 +20,7 @@ from dive_mmdet.datasets.annotation_file import AnnotationFile
 from dive_mmdet.engine.configured import add_arguments, config_of
 from dive_mmdet.engine.records.record import Image, Record
 from dive_mmdet.engine.run import run_test
-from dive_mmdet.heads.layout_head import FoundObjects, box_iou
+from dive_mmdet.heads.layout_head import FoundObjects
 from dive_mmdet.structures import Inversion
 
 
@@ -39,9 +39,10 @@ def places(found: FoundObjects, size: torch.Tensor, annotations: list[dict], lab
     in_crowd = (bbox_overlaps(found.boxes * size, boxes[is_crowd], mode='iof') >= iou).any(dim=1)
     places = [None if excused else -1 for excused in in_crowd.tolist()]
     free = (~is_crowd).nonzero()[:, 0].tolist()
+    overlaps = bbox_overlaps(found.boxes * size, boxes)
     for index in found.evidence.argsort(descending=True).tolist():
         for which in free:
-            if box_iou(found.boxes[index] * size, boxes[which]) >= iou:
+            if overlaps[index, which] >= iou:
                 places[index] = labels[counted[which]['category_id']]
                 free.remove(which)
                 break
