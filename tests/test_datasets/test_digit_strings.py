@@ -43,7 +43,7 @@ def test_a_turned_digit_keeps_its_ink():
 
 
 def test_items_are_what_mmpretrain_packs():
-    pipeline = [dict(type='PackInputs', meta_keys=('img_id', 'ori_shape', 'img_shape'))]
+    pipeline = [dict(type='PackInputs', meta_keys=('img_id', 'sample_idx', 'ori_shape', 'img_shape'))]
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         strings = DATASETS.build(dict(type='dive_mmdet.DigitStringDataset', num_images=5, pipeline=pipeline))
         digits = DATASETS.build(dict(type='dive_mmdet.Mnist5kDataset', split='val', pipeline=pipeline))
@@ -63,3 +63,16 @@ def test_no_image_is_in_both_splits():
     pixels = [{info['img'].tobytes() for info in map(data.get_data_info, range(len(data)))} for data in (train, val)]
     assert len(train) == 4000 and not pixels[0] & pixels[1]
     assert DigitStringDataset(3)[2]['img'].shape == (16, 48, 3)
+
+
+def test_a_loop_ends_and_an_index_gives_its_image_again():
+    """As mmpretrain's analyze_results.py asks for images by `sample_idx`, of some of them too."""
+    pipeline = [dict(type='PackInputs', meta_keys=('img_id', 'sample_idx'))]
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        some = DATASETS.build(dict(type='dive_mmdet.DigitStringDataset', num_images=9, indices=[7, 2, 4],
+                                   pipeline=pipeline))
+    samples = [item['data_samples'] for item in some]
+    assert [(sample.sample_idx, sample.img_id) for sample in samples] == [(0, 7), (1, 2), (2, 4)]
+    assert [some.get_data_info(sample.sample_idx)['gt_label'] for sample in samples] == [
+        DigitStringComposer().compose(place)[1] for place in (7, 2, 4)]
+    assert some.CLASSES == some.metainfo['classes']
