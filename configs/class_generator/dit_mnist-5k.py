@@ -8,11 +8,11 @@ model = dict(
     backbone=dict(_base_.generator, compile=True),  # by the C++ compiler, within two minutes; less time a step
     loss=dict(timestep_exponent=0.8, class_dropout=0.1),
     precision='bfloat16',  # faster where the CPU has AVX512-BF16; 'float32' where it has not
-    listening=dict(num_pairs=4, low=400, high=1000, space='sample'))
+    conditioning_check=dict(num_pairs=4, low=400, high=1000, space='sample'))
 
 max_iters = 18000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=3000)
-val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric')
+val_evaluator = dict(_delete_=True, type='dive_mmdet.ConditioningMetric')
 test_evaluator = val_evaluator
 
 param_scheduler = [

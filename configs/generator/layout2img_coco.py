@@ -11,14 +11,14 @@ model = dict(
                   checkpointing=True, channels_last=True),
     loss=dict(norm='l1', class_dropout=0.1),  # the search asks about objects of unknown class
     precision='bfloat16',
-    listening=dict(num_pairs=4, low=200, high=900, shift=1 / 16))
+    conditioning_check=dict(num_pairs=4, low=200, high=900, shift=1 / 16))
 
 max_iters = 100_000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=5000)
 # The check compares layouts, so their boxes are resized with the image, and there must be layouts.
 val_dataloader = dict(batch_size=8, dataset=dict(
     num_objects=30, ann_file='annotations/layouts_val2017.json', max_images=200, pipeline={{_base_.train_pipeline}}))
-val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric')
+val_evaluator = dict(_delete_=True, type='dive_mmdet.ConditioningMetric')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 

@@ -9,13 +9,13 @@ model = dict(
     backbone={{_base_.generator}},
     loss=dict(timestep_exponent=0.5, class_dropout=0.1),  # high noise, where the layout matters; unknown classes
     precision='bfloat16',  # faster where the CPU has AVX512-BF16; 'float32' where it has not
-    listening=dict(num_pairs=4, low=400, high=1000, space='sample', shift=4 / 64))
+    conditioning_check=dict(num_pairs=4, low=400, high=1000, space='sample', shift=4 / 64))
 
 max_iters = 24000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=3000)
 train_dataloader = dict(batch_size=32)
 val_dataloader = dict(dataset=dict(indices=200))
-val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric')
+val_evaluator = dict(_delete_=True, type='dive_mmdet.ConditioningMetric')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 

@@ -17,7 +17,7 @@ model = dict(
 max_iters = 5000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=500)
 train_dataloader = dict(batch_size=64, dataset=dict(composer=dict(seed=2)))
-val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric', prefix='prior')
+val_evaluator = dict(_delete_=True, type='dive_mmdet.ConditioningMetric', prefix='prior')
 test_evaluator = val_evaluator
 
 param_scheduler = [

@@ -9,14 +9,14 @@ model = dict(
     backbone=dict(_base_.generator, compile=True),  # by the C++ compiler, within two minutes; less time a step
     loss=dict(timestep_exponent=0.5, class_dropout=0.1),  # high noise, where the layout matters; unknown classes
     precision='bfloat16',  # faster where the CPU has AVX512-BF16; 'float32' where it has not
-    listening=dict(num_pairs=4, low=400, high=1000, space='sample', shift=4 / _base_.image_size))
+    conditioning_check=dict(num_pairs=4, low=400, high=1000, space='sample', shift=4 / _base_.image_size))
 
 max_iters = 6000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=1000)
 # The check compares layouts, so their boxes are resized with the image.
 val_dataloader = dict(dataset=dict(num_objects={{_base_.num_objects}}, max_images=200,
                                    pipeline={{_base_.train_pipeline}}))
-val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric')
+val_evaluator = dict(_delete_=True, type='dive_mmdet.ConditioningMetric')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 

@@ -15,7 +15,7 @@ train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=50
 train_dataloader = dict(batch_size=64)
 val_dataloader = dict(dataset=dict(num_objects={{_base_.num_objects}}, max_images=200,
                                    pipeline={{_base_.train_pipeline}}))
-val_evaluator = dict(_delete_=True, type='dive_mmdet.ListeningMetric', prefix='prior')
+val_evaluator = dict(_delete_=True, type='dive_mmdet.ConditioningMetric', prefix='prior')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 

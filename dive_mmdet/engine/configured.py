@@ -2,13 +2,14 @@
 import argparse
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from inspect import signature
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
 
-# What a Runner takes although a config need not have it.
-OF_THE_RUNNER = ('load_from', 'resume', 'work_dir', 'randomness', 'env_cfg', 'cfg', 'launcher', 'log_level',
-                 'experiment_name', 'custom_hooks', 'tta_model', 'tta_pipeline')
+# What a Runner and the frameworks' tools read although a config need not have it.
+OF_THE_RUNNER = {*signature(Runner.__init__).parameters, 'auto_scale_lr', 'custom_imports', 'tta_model', 'tta_pipeline'}
 
 
 def add_arguments(parser: argparse.ArgumentParser, checkpoint: bool = True) -> None:

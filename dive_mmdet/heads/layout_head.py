@@ -10,6 +10,7 @@ from torch import Tensor
 from dive_mmdet.checkpoints.loading import require_all_weights
 from dive_mmdet.layout import LayoutTokenizer
 from dive_mmdet.layout.vocabulary import CLASS, LayoutVocabulary
+from dive_mmdet.moved import refuse
 from dive_mmdet.registry import MODELS
 from dive_mmdet.structures import Inversion
 
@@ -42,16 +43,17 @@ class LayoutHead(BaseModule):
 
     Args:
         labels_per_object: detections that an object gives: its found label, then the most probable others.
-        duplicate_iou: of two detections of a class that overlap more, the one of the lower score goes.
+        nms_iou: of two detections of a class that overlap more, the one of the lower score goes.
         init_cfg: as in any BaseModule.
     """
     num_features, num_class_features = 4, 2
 
-    def __init__(self, labels_per_object: int = 3, duplicate_iou: float = 0.5, init_cfg: dict | None = None):
+    def __init__(self, labels_per_object: int = 3, nms_iou: float = 0.5, init_cfg: dict | None = None, **unknown):
+        refuse('LayoutHead', unknown, dict(duplicate_iou='`model.bbox_head.nms_iou`'))
         super().__init__(init_cfg)
         if labels_per_object < 1:
             raise ValueError(f'An object needs a label: give labels_per_object >= 1, got {labels_per_object}.')
-        self.labels_per_object, self.duplicate_iou = labels_per_object, duplicate_iou
+        self.labels_per_object, self.nms_iou = labels_per_object, nms_iou
         self.register_buffer('calibration_weight', torch.tensor([1.0, 0.0, 0.0, 0.0]))
         self.register_buffer('calibration_bias', torch.zeros(()))
         self.register_buffer('feature_mean', torch.zeros(self.num_features))
@@ -166,7 +168,7 @@ class LayoutHead(BaseModule):
         """Places of the detections that stay, in order."""
         if not len(boxes):
             return torch.arange(0)
-        kept = batched_nms(boxes.float(), scores.float(), labels, dict(type='nms', iou_threshold=self.duplicate_iou))[1]
+        kept = batched_nms(boxes.float(), scores.float(), labels, dict(type='nms', iou_threshold=self.nms_iou))[1]
         return kept.sort().values
 
     def _scaled(self, class_features: Tensor) -> Tensor:

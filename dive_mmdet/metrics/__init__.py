@@ -1,3 +1,3 @@
-from .listening_metric import ListeningMetric
+from .conditioning_metric import ConditioningMetric
 
-__all__ = ['ListeningMetric']  # coco needs mmdet and is imported where that is there
+__all__ = ['ConditioningMetric']  # coco needs mmdet and is imported where that is there

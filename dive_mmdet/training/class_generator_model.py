@@ -5,6 +5,7 @@ from torch import Tensor
 
 from dive_mmdet.diffusion.precision import mixed_precision, require_precision
 from dive_mmdet.inversion.likelihood import Likelihood
+from dive_mmdet.moved import refuse
 from dive_mmdet.registry import MODELS
 
 from .denoising_loss import DenoisingLoss
@@ -20,19 +21,21 @@ class ClassGeneratorModel(BaseModel):
     Args:
         backbone: config of the generator.
         loss: arguments of `DenoisingLoss` but the generator.
-        listening: arguments of `Likelihood` for the check.
+        conditioning_check: arguments of `Likelihood` for the check.
         precision: of the matrix products at training, `float32` or `bfloat16`; the check is always in float32.
         data_preprocessor: as in any BaseModel; images must come out in [-1, 1].
         init_cfg: as in any BaseModel.
     """
 
-    def __init__(self, backbone: dict, loss: dict | None = None, listening: dict | None = None,
-                 precision: str = 'float32', data_preprocessor: dict | None = None, init_cfg: dict | None = None):
+    def __init__(self, backbone: dict, loss: dict | None = None, conditioning_check: dict | None = None,
+                 precision: str = 'float32', data_preprocessor: dict | None = None, init_cfg: dict | None = None,
+                 **unknown):
+        refuse(type(self).__name__, unknown, dict(listening='`model.conditioning_check`'))
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
         self.loss = DenoisingLoss(self.backbone, **loss or {})
         self.precision = require_precision(precision, training=True)
-        self.likelihood = Likelihood(self.backbone, **listening or {})
+        self.likelihood = Likelihood(self.backbone, **conditioning_check or {})
 
     def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
         """Images (N, 3, H, W) in [-1, 1] -> latents, losses or checked samples.
@@ -47,12 +50,12 @@ class ClassGeneratorModel(BaseModel):
         if mode == 'loss':
             with mixed_precision(latents.device, self.precision):
                 return dict(loss=self.loss(latents, ids))
-        energies = self.listening_energies(latents, ids, [seed_of(sample.get('img_id', 0)) for sample in data_samples])
+        energies = self.checked_energies(latents, ids, [seed_of(sample.get('img_id', 0)) for sample in data_samples])
         for sample, values in zip(data_samples, energies):
             sample.set_metainfo(dict(energies=values))
         return data_samples
 
-    def listening_energies(self, latents: Tensor, ids: Tensor, seeds: list[int]) -> list[dict[str, float]]:
+    def checked_energies(self, latents: Tensor, ids: Tensor, seeds: list[int]) -> list[dict[str, float]]:
         """Energies of the true class, of an unknown class and of another one drawn by the image's seed."""
         vocabulary = self.backbone.vocabulary
         candidates = dict(true=ids, empty=torch.full_like(ids, self.backbone.unknown))

@@ -14,7 +14,7 @@ def model_of(**changes):
         first_stage=dict(type='dive_mmdet.IdentityFirstStage', channels=1),
         schedule=dict(type='dive_mmdet.NoiseSchedule'),
         denoiser=dict(type='dive_mmdet.DiT', sample_size=(8, 16), channels=1, patch_size=4, width=16, num_layers=1,
-                      num_heads=2)), listening=dict(num_pairs=3, low=300, high=1000), **changes)
+                      num_heads=2)), conditioning_check=dict(num_pairs=3, low=300, high=1000), **changes)
 
 
 def batch(labels=(0, 3, 1)):

@@ -14,7 +14,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 
 from dive_mmdet.engine.run import run_test
-from dive_mmdet.metrics import ListeningMetric
+from dive_mmdet.metrics import ConditioningMetric
 from dive_mmdet.training.ground_truth import true_layouts
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
@@ -137,7 +137,7 @@ def test_listening_is_checked_on_images_with_objects(load):
         samples = model(**batch_of(config, model, 'val_dataloader', False), mode='predict')
     assert set(samples[0].energies) == {'true', 'empty', 'shuffled', 'class_swapped', 'shifted'}
     assert set(samples[5].energies) == {'true'}
-    metrics = ListeningMetric().compute_metrics([sample.energies for sample in samples])
+    metrics = ConditioningMetric().compute_metrics([sample.energies for sample in samples])
     assert all(np.isfinite(value) for value in metrics.values())
 
 

@@ -28,10 +28,10 @@ def config(num_classes=3, **changes):
         prediction_type='sample'), **changes}
 
 
-def model_of(listening=None, seed=0, loss=None, **changes):
+def model_of(conditioning_check=None, seed=0, loss=None, **changes):
     torch.manual_seed(seed)
     return GeneratorModel(config(**changes), loss=dict(dict(timestep_exponent=0.5, class_dropout=0.1), **loss or {}),
-                          listening=listening or dict(num_pairs=3, low=400, high=1000))
+                          conditioning_check=conditioning_check or dict(num_pairs=3, low=400, high=1000))
 
 
 def sample(img_id, *objects, **meta):
@@ -227,9 +227,9 @@ def test_ids_of_images_may_be_text():
 
 
 def test_the_check_has_its_own_shift_and_leaves_its_config_alone():
-    listening = dict(num_pairs=2, low=100, high=900, shift=0.25)
-    model = model_of(listening)
-    assert model.shift == 0.25 and len(model.likelihood) == 2 and listening['shift'] == 0.25
+    conditioning_check = dict(num_pairs=2, low=100, high=900, shift=0.25)
+    model = model_of(conditioning_check)
+    assert model.shift == 0.25 and len(model.likelihood) == 2 and conditioning_check['shift'] == 0.25
 
 
 @pytest.mark.parametrize('objects, meta, sentence', [

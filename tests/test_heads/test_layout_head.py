@@ -64,7 +64,7 @@ def test_decoding_undoes_encoding():
     low, high = torch.randint(0, 5, (4, 2), generator=generator), torch.randint(5, 11, (4, 2), generator=generator)
     boxes, labels = torch.cat([low, high], dim=1) / 10, torch.tensor([0, 1, 2, 0])
     ids = LayoutTokenizer(VOCABULARY).encode(boxes, labels)
-    result, = LayoutHead(1, duplicate_iou=1.0).decode(inversion(ids), VOCABULARY, [sample((10, 10))])
+    result, = LayoutHead(1, nms_iou=1.0).decode(inversion(ids), VOCABULARY, [sample((10, 10))])
     torch.testing.assert_close(result.bboxes, 10 * boxes, rtol=0, atol=1e-5)
     assert torch.equal(result.labels, labels)
 
@@ -104,7 +104,7 @@ def test_of_two_of_a_class_the_one_of_less_evidence_goes(evidence, labels, boxes
 def test_duplicates_begin_where_they_are_said_to():
     found = inversion(tokens((0, 0, 0, 5, 10), (0, 0, 0, 4, 10)), evidence=[[2.0, 1.0, 0.0, 0.0]])  # IoU 0.8
     for limit, count in ((0.79, 1), (0.81, 2)):
-        result, = LayoutHead(1, duplicate_iou=limit).decode(found, VOCABULARY, [sample((10, 10))])
+        result, = LayoutHead(1, nms_iou=limit).decode(found, VOCABULARY, [sample((10, 10))])
         assert len(result.bboxes) == count and result.bboxes[0].tolist() == [0, 0, 5, 10]
 
 

@@ -13,7 +13,7 @@ ENERGIES = [dict(true=1.0, empty=2.0, shuffled=3.0), dict(true=2.0, empty=1.0, s
 def evaluate(batches, **arguments):
     """What the Runner does after each batch, and at the end."""
     with DefaultScope.overwrite_default_scope('mmdet'):
-        evaluator = Evaluator(dict(type='dive_mmdet.ListeningMetric', **arguments))
+        evaluator = Evaluator(dict(type='dive_mmdet.ConditioningMetric', **arguments))
     for batch in batches:
         evaluator.process([DetDataSample(metainfo=dict(energies=energies)) for energies in batch], None)
     return evaluator.evaluate(sum(len(batch) for batch in batches))
@@ -22,8 +22,8 @@ def evaluate(batches, **arguments):
 def test_percentages_and_ratios_counted_by_hand():
     """Empty is beaten in 2 of 4, a draw is not; shuffled was asked of three images and beaten in all."""
     assert evaluate([ENERGIES]) == {
-        'listening/energy_true': 2.0, 'listening/beaten_empty': 50.0, 'listening/ratio_empty': 12 / 8,
-        'listening/beaten_shuffled': 100.0, 'listening/ratio_shuffled': pytest.approx(15 / 6)}
+        'conditioning/energy_true': 2.0, 'conditioning/win_rate_empty': 50.0, 'conditioning/ratio_empty': 12 / 8,
+        'conditioning/win_rate_shuffled': 100.0, 'conditioning/ratio_shuffled': pytest.approx(15 / 6)}
 
 
 def test_the_batches_do_not_matter():
@@ -32,12 +32,12 @@ def test_the_batches_do_not_matter():
 
 def test_a_second_evaluation_starts_anew():
     with DefaultScope.overwrite_default_scope('mmdet'):
-        evaluator = Evaluator(dict(type='dive_mmdet.ListeningMetric'))
+        evaluator = Evaluator(dict(type='dive_mmdet.ConditioningMetric'))
     for energies, expected in ((ENERGIES[0], 100.0), (ENERGIES[1], 0.0)):
         evaluator.process([DetDataSample(metainfo=dict(energies=energies))], None)
-        assert evaluator.evaluate(1)['listening/beaten_empty'] == expected
+        assert evaluator.evaluate(1)['conditioning/win_rate_empty'] == expected
 
 
 def test_the_prefix_can_be_chosen():
     assert set(evaluate([[dict(true=1.0, random=2.0)]], prefix='prior')) == {
-        'prior/energy_true', 'prior/beaten_random', 'prior/ratio_random'}
+        'prior/energy_true', 'prior/win_rate_random', 'prior/ratio_random'}

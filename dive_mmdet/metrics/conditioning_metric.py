@@ -8,13 +8,13 @@ from dive_mmdet.registry import METRICS
 
 
 @METRICS.register_module()
-class ListeningMetric(BaseMetric):
+class ConditioningMetric(BaseMetric):
     """Compares the energies of wrong layouts with the true one's.
 
-    For every kind of wrong layout: `beaten_KIND`, the percentage of images on which the true layout has the lower
+    For every kind of wrong layout: `win_rate_KIND`, the percentage of images on which the true layout has the lower
     energy, and `ratio_KIND`, the mean energy of the wrong ones over that of the true ones.
     """
-    default_prefix = 'listening'
+    default_prefix = 'conditioning'
 
     def process(self, data_batch, data_samples: Sequence[dict]) -> None:
         """Keep the `energies` that the generator model put on each sample."""
@@ -27,6 +27,6 @@ class ListeningMetric(BaseMetric):
         for kind in sorted({kind for energies in results for kind in energies} - {'true'}):
             pairs = [(e['true'], e[kind]) for e in results if kind in e]
             own, wrong = np.array(pairs).T
-            metrics[f'beaten_{kind}'] = 100 * float((own < wrong).mean())
+            metrics[f'win_rate_{kind}'] = 100 * float((own < wrong).mean())
             metrics[f'ratio_{kind}'] = float(wrong.mean() / own.mean())
         return metrics
