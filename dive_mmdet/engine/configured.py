@@ -9,7 +9,8 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 # What a Runner and the frameworks' tools read although a config need not have it.
-OF_THE_RUNNER = {*signature(Runner.__init__).parameters, 'auto_scale_lr', 'custom_imports', 'tta_model', 'tta_pipeline'}
+OF_THE_RUNNER = {*signature(Runner.__init__).parameters, 'auto_scale_lr', 'custom_imports',
+                 'model_wrapper_cfg', 'tta_model', 'tta_pipeline'}
 
 
 def add_arguments(parser: argparse.ArgumentParser, checkpoint: bool = True) -> None:
