@@ -109,7 +109,8 @@ def test_the_evaluator_judges_what_was_tested(folder):
 
 
 @pytest.mark.parametrize('change, sentence', [
-    (lambda content: (content['images'].pop(), content['annotations'].pop()), 'image 3 of the data set .*3.png. is one it does not have: give test'),
+    (lambda content: (content['images'].pop(), content['annotations'].pop()),
+     'image 3 of the data set .*3.png. is one it does not have: give test'),
     (lambda content: content['images'][2].update(file_name='x.png'), 'image 2 of .* is one which is x.png there: ')])
 def test_an_evaluator_of_other_images_is_refused_before_the_first(folder, change, sentence):
     name = annotations(folder, 'other.json', change)
