@@ -1,6 +1,7 @@
 """The one way to run: a test whose finished images are on disk, for every tool that needs predictions."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from mmengine.config import Config
@@ -14,6 +15,8 @@ from .quiet import quiet
 from .records.record import Image, Record
 from .resumable_test_loop import STATUS_OF_FAILURES
 from .scores import costs, scores_of
+
+RUNS = count()
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ def run_test(config: Config, checkpoint: str | Path, work_dir: str | Path, show:
     config.work_dir, config.load_from = str(work_dir), str(checkpoint)
     config.test_cfg = dict(config.get('test_cfg') or {}, type='dive_mmdet.ResumableTestLoop', resume=True,
                            other_images=True)
+    # The framework's globals go by this name, which has a second as its finest part otherwise.
+    config.experiment_name = f'{Path(config.filename or "config").stem}_{next(RUNS)}'
     if show is not None:
         config.log_level = 'ERROR'
     status = 0
