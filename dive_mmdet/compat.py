@@ -4,7 +4,10 @@ from contextlib import AbstractContextManager
 
 import torch
 
-__all__ = ['SDPBackend', 'enabled_kernels', 'leave_process_group', 'sdpa_kernel']
+__all__ = ['SDPBackend', 'TORCH', 'enabled_kernels', 'leave_process_group', 'sdpa_kernel']
+
+# Major and minor version.
+TORCH = tuple(int(part) for part in torch.__version__.split('.')[:2])
 
 try:
     from torch.nn.attention import SDPBackend, sdpa_kernel

@@ -2,6 +2,7 @@
 from torch import Tensor
 from torch.optim import AdamW
 
+from dive_mmdet.compat import TORCH
 from dive_mmdet.registry import OPTIMIZERS
 
 
@@ -14,7 +15,7 @@ class FusedAdamW(AdamW):
     """
 
     def __init__(self, params: list[Tensor] | list[dict], **settings):
-        try:
-            super().__init__(params, fused=True, **settings)
-        except RuntimeError:  # that this device has none
-            super().__init__(params, **settings)
+        groups = list(params)
+        weights = [weight for group in groups for weight in (group['params'] if isinstance(group, dict) else [group])]
+        fused = TORCH >= (2, 4) or all(weight.is_cuda for weight in weights)
+        super().__init__(groups, fused=fused or None, **settings)

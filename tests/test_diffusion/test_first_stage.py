@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import nn
 
 from dive_mmdet.diffusion import IdentityFirstStage, KLFirstStage, VQFirstStage
 
@@ -59,7 +58,8 @@ def test_kl_latents_are_the_scaled_posterior_mean(images):
 
 def test_vq_encodes_without_the_codebook_and_decodes_through_it(images):
     stage = VQFirstStage(model=VQ, scale_factor=2.0).eval()
-    nn.init.normal_(stage.autoencoder.quantize.embedding.weight, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        stage.autoencoder.quantize.embedding.weight.normal_(generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         latents = stage.encode(images)
         plain = stage.autoencoder.quant_conv(stage.autoencoder.encoder(images))

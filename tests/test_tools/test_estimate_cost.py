@@ -7,8 +7,10 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
+from dive_mmdet.compat import TORCH
 from dive_mmdet.registry import MODELS
 
+pytestmark = pytest.mark.skipif(TORCH < (2, 3), reason='planning a search needs torch 2.3')
 ROOT = Path(__file__).resolve().parents[2]
 GENERATOR = dict(
     type='dive_mmdet.LayoutGenerator', vocabulary=dict(num_classes=3, num_objects=2, grid=17), table=dict(dim=8),

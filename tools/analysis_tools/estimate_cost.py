@@ -23,6 +23,7 @@ from mmengine.config import DictAction
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from dive_mmdet.analysis.peak_memory import PeakMemory, flop_counter
+from dive_mmdet.compat import TORCH
 from dive_mmdet.diffusion.conditional import ConditionalGenerator
 from dive_mmdet.diffusion.precision import mixed_precision
 from dive_mmdet.engine.configured import load_config
@@ -104,6 +105,8 @@ def main() -> None:
     parser.add_argument('--batches', type=int, nargs='+', default=None, help="1 and the config's by default")
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='KEY=VALUE of the config')
     args = parser.parse_args()
+    if TORCH < (2, 3):
+        sys.exit(f'torch {torch.__version__} counts no operations of fused attention: plan with torch 2.3 or later.')
     try:
         config = load_config(args.config, args.cfg_options)
     except (FileNotFoundError, KeyError) as error:
