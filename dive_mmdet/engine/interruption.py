@@ -9,23 +9,39 @@ from contextlib import contextmanager
 RESUME = 'test_cfg.resume=True'
 
 
+ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
 @contextmanager
 def ends_on_signals():
     """SIGINT and SIGTERM end the process by SystemExit with 130 and 143, at once; images in flight are lost."""
-    owner = os.getpid()
-
     def end(number, frame):
-        # A forked worker of a data loader ends as torch expects, or its status would be an error of this process.
-        raise SystemExit(128 + number) if os.getpid() == owner else KeyboardInterrupt
+        raise SystemExit(128 + number)
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, end) for number in ENDING}
+    _owners.append(os.getpid())
     try:
         yield
     finally:
+        _owners.pop()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+_owners: list[int] = []
+
+
+def _end_workers_as_usual() -> None:
+    """In a forked worker: its status would be an error of this process, and a handler of Python's comes too late for a
+    pool's worker that waits for a lock."""
+    if _owners:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+os.register_at_fork(after_in_child=_end_workers_as_usual)
 
 
 def with_resume(arguments: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ import shlex
 import signal
 import sys
 import time
+from multiprocessing import Pool
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,16 @@ def test_a_signal_ends_the_process_and_its_forked_workers_as_torch_expects():
         with pytest.raises(SystemExit, match='130'):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_worker_that_waits_for_a_lock_is_ended():
+    """As a pool's is; a handler of Python's would not run before the lock is there."""
+    with ends_on_signals(), Pool(1) as pool:
+        pool.apply(int)
+        worker, = pool._pool
+        worker.terminate()
+        worker.join(20)
+        assert worker.exitcode == -signal.SIGTERM
 
 
 def test_our_test_tool_says_resume_as_the_frameworks_takes_it(monkeypatch):
