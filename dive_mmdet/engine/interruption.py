@@ -33,15 +33,27 @@ def ends_on_signals():
 _owners: list[int] = []
 
 
+def _hold_signals() -> None:
+    """Around a fork: one that meets a worker before it has its own handlers would be lost."""
+    if _owners:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+
+def _take_signals() -> None:
+    if _owners:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+
 def _end_workers_as_usual() -> None:
     """In a forked worker: its status would be an error of this process, and a handler of Python's comes too late for a
     pool's worker that waits for a lock."""
     if _owners:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _take_signals()
 
 
-os.register_at_fork(after_in_child=_end_workers_as_usual)
+os.register_at_fork(before=_hold_signals, after_in_parent=_take_signals, after_in_child=_end_workers_as_usual)
 
 
 def with_resume(arguments: list[str]) -> list[str]:

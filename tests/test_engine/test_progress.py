@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 import time
-from multiprocessing import Pool
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -95,10 +95,12 @@ def test_a_signal_ends_the_process_and_its_forked_workers_as_torch_expects():
 
 
 def test_a_worker_that_waits_for_a_lock_is_ended():
-    """As a pool's is; a handler of Python's would not run before the lock is there."""
-    with ends_on_signals(), Pool(1) as pool:
-        pool.apply(int)
-        worker, = pool._pool
+    """As a pool's is; a handler of Python's would run when it has the lock, which may be never."""
+    fork = get_context('fork')
+    lock = fork.Lock()
+    with lock, ends_on_signals():
+        worker = fork.Process(target=lock.acquire, daemon=True)
+        worker.start()
         worker.terminate()
         worker.join(20)
         assert worker.exitcode == -signal.SIGTERM
