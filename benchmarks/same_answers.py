@@ -13,18 +13,19 @@ from pathlib import Path
 from dive_mmdet.engine.run_state import RunState
 
 
-def inversions(work_dir: Path) -> dict[int | str, dict]:
-    """What was found, by image."""
-    return {image: record.inversion for image, record in RunState(work_dir).records.items()}
+def inversions(work_dir: Path) -> dict[tuple, dict]:
+    """What was found, by image and its content."""
+    return {(record.image, record.content): record.inversion for record in RunState(work_dir).records.values()
+            if record.inversion}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('folders', type=Path, nargs=2)
     one, other = (inversions(folder) for folder in parser.parse_args().folders)
-    images = sorted(one.keys() & other.keys())
+    images = one.keys() & other.keys()
     if not images:
-        sys.exit('The two folders have no image in common.')
+        sys.exit('The two folders have no inversion of an image in common.')
     same = sum(one[image]['ids'] == other[image]['ids'] for image in images)
     difference = max(abs(one[image]['energy'] - other[image]['energy']) for image in images)
     print(f'{len(images)} images, the same tokens in {100 * same / len(images):.1f} %, energies at most '

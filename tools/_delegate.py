@@ -18,13 +18,18 @@ from dive_mmdet.engine.configured import require_known
 
 
 def _require_known_options(settings: Config) -> None:
-    """End with a sentence where an option of the command line is one that nothing reads."""
+    """End with a sentence where an option of the command line is one that nothing, or not this config's loop, reads."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    options = parser.parse_known_args()[0].cfg_options
     try:
-        require_known(settings, parser.parse_known_args()[0].cfg_options)
+        require_known(settings, options)
     except KeyError as error:
         sys.exit(error.args[0])
+    loop = options.get('test_cfg.type', settings.get('test_cfg', {}).get('type'))
+    if 'test_cfg.resume' in options and loop == 'TestLoop':
+        sys.exit(f'The config tests by a {loop}, which stores nothing to resume: from the first test on, give '
+                 '--cfg-options test_cfg.type=dive_mmdet.ResumableTestLoop.')
 
 
 def run_framework_tool(name: str) -> None:

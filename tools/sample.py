@@ -21,6 +21,7 @@ from mmengine.runner import load_checkpoint
 from PIL import Image, ImageDraw
 
 from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, guard_loading
+from dive_mmdet.engine.configured import at_least_one
 from dive_mmdet.layout import LayoutTokenizer
 
 SCALE = 3  # of an image's pixel in the picture
@@ -137,13 +138,6 @@ def conditions(generator, config: Config, args: argparse.Namespace) -> tuple[tor
         from dive_mmdet.training.ground_truth import true_layouts
         return true_layouts([dataset[index]['data_samples'] for index in range(args.count)], generator.tokenizer), names
     return torch.tensor([[dataset.get_data_info(index)['gt_label']] for index in range(args.count)]), names
-
-
-def at_least_one(text: str) -> int:
-    """A whole number of a command line."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of 1 or more")
-    return int(text)
 
 
 def main() -> None:

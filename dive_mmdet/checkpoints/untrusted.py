@@ -101,7 +101,9 @@ def guard_loading() -> None:
 
 def _load_guarded(filename: str, map_location) -> dict[str, Any]:
     path = Path(filename).expanduser()
-    load_untrusted(path, RUNNER)
+    weights = load_untrusted(path, RUNNER)
+    if path.suffix == '.safetensors':  # an older torch reads it as a pickle, and a file may be both
+        return weights
     # Now all of it, for a training to go on from: mmengine 0.10.7 would leave torch's default, which is weights alone
     # since 2.6, and its Runner writes more.
     return torch.load(path, map_location=map_location, weights_only=False)

@@ -64,6 +64,7 @@ class ResumableTestLoop(TestLoop):
         self.resume, self.other_images, self.on_error = resume, other_images, on_error
         self.sync_seconds, self.log_seconds = sync_seconds, log_seconds
         self.show: Callable[[str], None] | None = None  # gets the lines of progress instead of the Runner's log
+        self.metrics: dict[str, float] = {}
         # Items stay apart, so that those which are stored already need no model.
         self.collate, self.dataloader.collate_fn = self.dataloader.collate_fn, list
 
@@ -87,7 +88,7 @@ class ResumableTestLoop(TestLoop):
                         self.run_iter(idx, items)
             finally:
                 self.log.close()
-            metrics = self.evaluator.evaluate(len(self.dataloader.dataset))
+            metrics = self.metrics = self.evaluator.evaluate(len(self.dataloader.dataset))
             self.runner.visualizer.add_scalars(
                 {name: value for name, value in metrics.items() if isinstance(value, (int, float))},
                 step=self.progress.done)
@@ -117,9 +118,9 @@ class ResumableTestLoop(TestLoop):
         model = self.runner.model  # several ranks wrap it, and its weights would have other names in the fingerprint
         parts = result_parts(self.runner.cfg, model.module if is_model_wrapper(model) else model, fp16=self.fp16)
         log = RecordLog(Path(self.runner.work_dir) / 'records', parts, rank, ranks, self.sync_seconds)
-        if log.index.finished and not self.resume:
+        if log.index.results and not self.resume:
             log.close()
-            raise StoreError(f'{log.folder} holds {len(log.index.finished)} finished images: go on with '
+            raise StoreError(f'{log.folder} holds {len(log.index.results)} finished images: go on with '
                              f'`{self._command()}`, or give another --work-dir.')
         self._require_same_data(log)
         barrier()  # before anyone writes
@@ -127,10 +128,10 @@ class ResumableTestLoop(TestLoop):
 
     def _require_same_data(self, log: RecordLog) -> None:
         before = [session['data'] for session in log.index.sessions if 'data' in session]
-        what = changes(before[-1], data_parts(self.runner.cfg)) if before and log.index.finished else ''
+        what = changes(before[-1], data_parts(self.runner.cfg)) if before and log.index.results else ''
         if what and not self.other_images:
             log.close()
-            raise StoreError(f'{log.folder} holds {len(log.index.finished)} images that were made with something else '
+            raise StoreError(f'{log.folder} holds {len(log.index.results)} images that were made with something else '
                              f'({what}): give another --work-dir, or undo the change.')
 
     def _require_guarded(self) -> None:

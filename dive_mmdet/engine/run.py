@@ -25,7 +25,8 @@ class Run:
 
     Attributes:
         records: by image, in the order of the data set; images that failed have none.
-        metrics: of the whole data set, as tables name them, with what an image cost.
+        metrics: of the whole data set, as tables name them or, where its evaluators are others than this project's, as
+            they do; with what an image cost.
         settings: what was searched and how, read from the model; nothing of models that search nothing.
         model: with its weights.
         status: what the process should end with: 0, or 3 where images failed.
@@ -77,5 +78,6 @@ def run_test(config: Config, checkpoint: str | Path, work_dir: str | Path, show:
             status = STATUS_OF_FAILURES
     model, records = unwrapped(runner.model), loop.records()
     scores = scores_of(records, loop.failed(), loop.annotations, loop.dataloader.dataset.metainfo.get('classes'))
+    scores = scores or {name: float(value) for name, value in loop.metrics.items()}
     return Run(records, {**scores, **costs(records.values())}, model.settings() if hasattr(model, 'settings') else {},
                model, status)

@@ -7,6 +7,7 @@ from pathlib import PurePath
 import numpy as np
 import torch
 from mmdet.evaluation import CocoMetric
+from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torch.utils.data import Dataset
 
@@ -117,7 +118,7 @@ class CocoBootstrap:
                       bbox=[box[0], box[1], box[2] - box[0], box[3] - box[1]])
                  for image in coco.getImgIds() for box, score, label in detections[image]]
         with contextlib.redirect_stdout(io.StringIO()):
-            self.judge = COCOeval(coco, coco.loadRes(found), 'bbox')
+            self.judge = COCOeval(coco, coco.loadRes(found) if found else COCO(), 'bbox')
             self.judge.evaluate()
         params = self.judge.params
         self.count = len(params.imgIds)

@@ -22,6 +22,7 @@ from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner import load_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader, load_from_local
+from safetensors.torch import save_file
 
 from dive_mmdet.checkpoints.inert_pickle import inert_pickle
 from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, guard_loading, load_untrusted
@@ -106,6 +107,14 @@ def served(tmp_path, monkeypatch):
     yield f'http://127.0.0.1:{server.server_port}'
     server.shutdown()
     server.server_close()
+
+
+def test_what_was_read_as_safetensors_is_not_read_as_a_pickle(tmp_path, monkeypatch):
+    """A file may be both: its header's length of 8 bytes may begin as a zip archive does, whose index is at its end."""
+    save_file(dict(weight=torch.ones(2)), tmp_path / 'both.safetensors')
+    guard_loading()
+    monkeypatch.setattr(torch, 'load', lambda *args, **settings: pytest.fail('read as a pickle'))
+    assert list(CheckpointLoader.load_checkpoint(str(tmp_path / 'both.safetensors'))) == ['weight']
 
 
 @pytest.mark.parametrize('scheme', ['http', 'torchvision'])

@@ -116,6 +116,14 @@ def test_our_test_tool_says_resume_as_the_frameworks_takes_it(monkeypatch):
     assert seen == [('test.py', 'a.py', 'b.pth', '--cfg-options', 'test_cfg.resume=True')]
 
 
+def test_nothing_is_resumed_where_nothing_was_stored(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    config = str(TOOLS.parent / 'configs/faster_rcnn/faster-rcnn_r18_digit-scenes.py')
+    monkeypatch.setattr(sys, 'argv', ['tools/test.py', config, 'b.pth', '--resume'])
+    with pytest.raises(SystemExit, match='^The config tests by a TestLoop, which stores nothing to resume: from the '):
+        runpy.run_path(str(TOOLS / 'test.py'), run_name='__main__')
+
+
 def detections(boxes, scores, labels):
     return dict(found=dict(fields=dict(pred_instances=dict(instances={
         name: dict(tensor=value) for name, value in dict(bboxes=boxes, scores=scores, labels=labels).items()}))))

@@ -97,14 +97,17 @@ def test_a_record_that_rots_while_the_run_goes_on_is_not_taken(folder):
     log.close()
 
 
-def test_a_result_outweighs_a_failure_before_and_after_it(tmp_path):
-    log = reopened(tmp_path)
-    for record in (dict(failure='x'), dict(found=found(1)), dict(failure='y')):
-        log.append(dict(image=1, **record))
-    log.append(dict(image=2, failure='z'))
-    log.close()
-    index = RecordIndex(tmp_path)
-    assert list(index.finished) == [1] and list(index.failed) == [2] and index.failed[2].read()['failure'] == 'z'
+def test_the_latest_of_an_image_counts(tmp_path):
+    """Whichever rank wrote it, and a result is still found by its content."""
+    sessions = [(1, dict(found=found(1))), (0, dict(failure='x')), (2, dict(found=found(2))), (1, dict(failure='y'))]
+    for rank, record in sessions:
+        log = reopened(tmp_path, rank=rank, ranks=3)
+        log.append(dict(image=1, content=str(rank), **record))
+        log.close()
+        index = RecordIndex(tmp_path)
+        latest = (index.finished or index.failed)[1].read()
+        assert record.items() <= latest.items() and len(index.finished) + len(index.failed) == 1
+    assert index.find(1, '2').read()['found'] == found(2)
 
 
 def test_what_changed_is_listed(folder):

@@ -1,15 +1,19 @@
 """One run behind every tool: what belongs to an image, what is scored, and what is refused."""
+import argparse
 import json
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
 
-from dive_mmdet.engine.configured import load_config
+from dive_mmdet.engine.configured import add_arguments, config_of, load_config
 from dive_mmdet.engine.run import run_test
 from dive_mmdet.engine.run_state import RunState
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -134,6 +138,58 @@ def test_a_failed_image_is_counted_and_the_status_says_so(folder):
     assert broken.status == 3 and list(broken.records) == [0, 1, 3] and '1 failed' in said
 
 
+def test_an_image_that_fails_has_no_result_of_an_earlier_run(folder):
+    whole, _ = run(folder)
+    content = (folder / 'images/2.png').read_bytes()
+    (folder / 'images/2.png').write_bytes(b'no image')
+    broken, _ = run(folder)
+    assert broken.status == 3 and list(broken.records) == [0, 1, 3] and list(RunState(folder / 'run').failures) == [2]
+    (folder / 'images/2.png').write_bytes(content)
+    mended, said = run(folder)
+    assert '4 from the store' in said and mended.metrics == whole.metrics and not RunState(folder / 'run').failures
+
+
+def test_an_interrupted_run_has_no_results_of_another_data_set(folder, monkeypatch):
+    """Ids are the same there."""
+    def interrupted(*args):
+        raise SystemExit(130)
+    run(folder)
+    other = annotations(folder, 'other.json', lambda content: content['annotations'].pop())
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr('dive_mmdet.engine.resumable_test_loop.ImageInference.run', interrupted)
+        patched.setattr('dive_mmdet.engine.resumable_test_loop.ResumableTestLoop._stored', interrupted)
+        run(folder, ann_file=other)
+    assert not RunState(folder / 'run').records and 'from the store' in run(folder, ann_file=other)[1]
+    assert len(RunState(folder / 'run').records) == 4
+
+
+@pytest.mark.parametrize('evaluator, name', [
+    (lambda folder: dict(type='CocoMetric', ann_file=str(folder / 'truth.json')), 'coco/bbox_mAP'),
+    (lambda folder: dict(type='VOCMetric'), 'pascal_voc/mAP')])
+def test_the_metrics_of_other_evaluators_are_reported(folder, evaluator, name):
+    config = load_config(str(folder / 'config.py'))
+    config.test_evaluator = evaluator(folder)
+    assert name in run(folder, config=config)[0].metrics
+
+
+def test_every_evaluator_judges_by_the_other_annotations(folder):
+    config = Config.fromfile(folder / 'config.py')
+    config.test_evaluator = [config.test_evaluator, dict(type='VOCMetric')]
+    config.dump(str(folder / 'config.py'))
+    annotations(folder, 'other.json', lambda content: None)
+    first, second = load_config(str(folder / 'config.py'), ann_file='other.json').test_evaluator
+    assert first.ann_file == str(folder / 'other.json') and 'ann_file' not in second
+
+
+def test_images_of_several_data_sets_are_not_chosen_by_one_option(folder):
+    config = Config.fromfile(folder / 'config.py')
+    config.test_dataloader.dataset = dict(type='ConcatDataset', datasets=[config.test_dataloader.dataset])
+    config.dump(str(folder / 'config.py'))
+    for given in (dict(images=2), dict(ann_file='other.json'), dict(img_prefix='images/')):
+        with pytest.raises(KeyError, match='are those of several data sets in a ConcatDataset, and '):
+            load_config(str(folder / 'config.py'), **given)
+
+
 def test_a_report_says_what_the_model_was_built_with(folder):
     settings = run(folder, options={'model.objective.num_pairs': 2, 'model.prior_weight': 0.0})[0].settings
     assert settings['objective'] == dict(num_pairs=2, low=200, high=900, space='epsilon', seed=42, precision='float32')
@@ -150,3 +206,29 @@ def test_a_missing_checkpoint_is_one_sentence_and_leaves_nothing(folder, tmp_pat
 def test_an_option_that_nothing_reads_is_refused(folder, option, meant):
     with pytest.raises(KeyError, match=f'The config has no {option}, so nothing would read it: did you mean {meant}'):
         load_config(str(folder / 'config.py'), {option: 3})
+
+
+@pytest.mark.parametrize('option, meant', [
+    ('generator.prediction_type', 'model.backbone.prediction_type'),
+    ('layout_prior.num_pairs', 'model.prior.num_pairs'),
+    ('data_root', 'val_dataloader.dataset.data_root or test_dataloader.dataset.data_root')])
+def test_a_variable_that_was_read_already_is_refused(option, meant):
+    with pytest.raises(KeyError, match=f'variable of the config, so nothing would read {option}: did you mean {meant}'):
+        load_config(str(ROOT / 'configs/dive/dive_proposal_digit-scenes.py'), {option: 3})
+
+
+@pytest.mark.parametrize('count', ['0', '-1', 'x'])
+def test_a_count_of_images_is_one_or_more(count, capsys):
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(['config', 'checkpoint', '--images', count])
+    assert f"'{count}' is no whole number of 1 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('option', ['resume=True', 'work_dir=elsewhere', 'load_from=other.pth'])
+def test_what_a_tool_sets_itself_is_no_option_of_it(folder, option):
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(SystemExit, match='^[a-z_]+ is told by the other arguments of this tool: leave it out of '):
+        config_of(parser.parse_args([str(folder / 'config.py'), 'checkpoint', '--cfg-options', option]))

@@ -1,9 +1,11 @@
 """The tools that judge a run: against pycocotools' own figures and against energies whose answer is known."""
 import json
+import shutil
 import sys
 from contextlib import closing
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,17 +13,20 @@ from mmengine.config import Config
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from dive_mmdet.engine.configured import load_config
 from dive_mmdet.engine.records.record_log import RecordLog
+from dive_mmdet.engine.run import run_test
 from dive_mmdet.engine.run_state import RunState
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def write_run(work_dir, boxes_of, scores_of, labels_of, classes=('a', 'b'), inversions=None):
+def write_run(work_dir, boxes_of, scores_of, labels_of, classes=('a', 'b'), inversions=None, annotations=None):
     """What a test leaves in its work dir."""
     with closing(RecordLog(work_dir / 'records', {})) as log:
-        log.begin(images=len(boxes_of), classes=list(classes), annotations=None, command='', order=list(boxes_of))
+        log.begin(images=len(boxes_of), classes=list(classes), annotations=annotations, command='',
+                  order=list(boxes_of))
         for image in boxes_of:
             instances = {name: dict(tensor=values[image]) for name, values in dict(
                 bboxes=boxes_of, scores=scores_of, labels=labels_of).items()}
@@ -78,6 +83,33 @@ def test_a_run_compared_with_itself_has_the_ratio_one(judged, monkeypatch, capsy
     compare.main()
     printed = json.loads(capsys.readouterr().out)
     assert printed['ratio'] == printed['ratio_low'] == printed['ratio_high'] == 1 and printed['images'] == 6
+
+
+def test_annotations_of_other_images_with_the_same_ids_are_no_truth(judged, tmp_path, monkeypatch):
+    import compare
+    truth, nothing = json.loads(judged[0].read_text()), {image: [] for image in range(6)}
+    work_dir = write_run(tmp_path / 'judged', nothing, nothing, nothing, annotations=str(judged[0]))
+    one = dict(truth, annotations=[dict(item, bbox=[0, 0, 9, 9]) for item in truth['annotations'][3:]]
+               + truth['annotations'][:3])
+    (tmp_path / 'corrected.json').write_text(json.dumps(one))
+    assert compare.bootstrap(tmp_path / 'corrected.json', work_dir).bbox_map(np.arange(6)) == 0  # nothing was found
+    (tmp_path / 'others.json').write_text(json.dumps(dict(one, annotations=one['annotations'][:-3])))
+    with pytest.raises(ValueError, match='not one of .*others.json has the same boxes: give annotations of its images'):
+        compare.bootstrap(tmp_path / 'others.json', work_dir)
+
+
+def test_search_quality_refuses_results_of_other_images_with_the_same_ids(tiny_detector, tmp_path, monkeypatch):
+    import search_quality
+    config, weights = str(tiny_detector / 'config.py'), str(tiny_detector / 'weights.pth')
+    run_test(load_config(config, images=2), weights, tmp_path / 'run', show=lambda line: None)
+    monkeypatch.setattr(sys, 'argv', ['', config, weights, '--work-dir', str(tmp_path / 'run'), '--images', '2',
+                                      '--pairs', '2'])
+    search_quality.main()
+    shutil.copytree(tiny_detector / 'images', tmp_path / 'images')
+    cv2.imwrite(str(tmp_path / 'images/1.png'), np.zeros((96, 48, 3), np.uint8))
+    sys.argv += ['--img-prefix', str(tmp_path / 'images')]
+    with pytest.raises(SystemExit, match='holds no inversion of image 1 and 0 others as CONFIG reads them'):
+        search_quality.main()
 
 
 def test_search_quality_tells_whose_fault_it_is():
@@ -168,6 +200,25 @@ def test_calibration_reads_the_label_at_an_objects_place():
     assert places(found, torch.tensor([64.0] * 4), [right], {7: 0}, 0.5) == [-1] * 4
 
 
+def test_scores_are_fitted_to_a_search_on_all_images_alone(tiny_detector, tmp_path, monkeypatch, capsys):
+    import calibrate
+    shutil.copytree(tiny_detector, tmp_path / 'data')
+    weights = str(tmp_path / 'data/weights.pth')
+    (tmp_path / 'data/images/2.png').write_bytes(b'no image')
+    before, chosen = Path(weights).read_bytes(), ['--ann-file', 'truth.json', '--img-prefix', 'images/', '--work-dir',
+                                                  str(tmp_path / 'run')]
+    root = f'test_dataloader.dataset.data_root={tmp_path}/data/'
+    monkeypatch.setattr(sys, 'argv', ['', str(tiny_detector / 'config.py'), weights, *chosen, '--cfg-options', root])
+    with pytest.raises(SystemExit, match='^3$'):
+        calibrate.main()
+    assert 'No scores are fitted while images fail' in capsys.readouterr().out
+    baseline = ROOT / 'configs/faster_rcnn/faster-rcnn_r18_digit-scenes.py'
+    monkeypatch.setattr(sys, 'argv', ['', str(baseline), weights, *chosen])
+    with pytest.raises(SystemExit, match='searches nothing whose scores could be fitted: give a DIVE config'):
+        calibrate.main()
+    assert Path(weights).read_bytes() == before
+
+
 def test_crowds_are_no_objects_of_true_layouts(tiny_detector, tmp_path):
     """Those that the generator's check and the search's quality compare with: one object an image, crowds or not."""
     from dive_mmdet.analysis.annotated import load
@@ -201,3 +252,31 @@ def test_random_boxes_are_all_boxes_and_never_an_images_own(judged):
                  for image, detections in found.items()}
         assert sorted(own.values()) == sorted(given.values())
         assert all(own[image] != given[image] for image in own)
+
+
+@pytest.mark.parametrize('chosen, sentence', [
+    (['--ann-file', 'val_32.json'], '^--tuning takes the images of tuning_dataset: give neither --ann-file nor '),
+    ([], 'has no tuning_dataset: give --ann-file and --img-prefix of training images')])
+def test_tuning_images_are_those_of_the_config(chosen, sentence, monkeypatch):
+    import evaluate
+    config = str(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
+    monkeypatch.setattr(sys, 'argv', ['', config, 'weights.pth', '--out', 'nowhere', '--tuning', *chosen])
+    with pytest.raises(SystemExit, match=sentence):
+        evaluate.main()
+
+
+def test_runs_are_compared_on_the_same_images_alone(tmp_path, monkeypatch, capsys):
+    """Not on others that have the same ids, nor where nothing was searched."""
+    import same_answers
+    for name, contents in dict(a='xyz', b='xqz', c='rst').items():
+        with closing(RecordLog(tmp_path / name / 'records', {})) as log:
+            log.begin(images=3, annotations=None)
+            for image, content in enumerate(contents):
+                metas = {} if content == 'z' else dict(inversion=dict(ids=[image], energy=0.5))
+                log.append(dict(image=image, content=content, found=dict(fields={}, metas=metas), time=0.0))
+    said = dict(b='1 images, the same tokens in 100.0 %', c='no inversion of an image in common')
+    for other, sentence in said.items():
+        monkeypatch.setattr(sys, 'argv', ['', str(tmp_path / 'a'), str(tmp_path / other)])
+        with pytest.raises(SystemExit) as end:
+            same_answers.main()
+        assert sentence in f'{capsys.readouterr().out}{end.value}'

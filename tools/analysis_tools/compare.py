@@ -12,13 +12,29 @@ from pathlib import Path
 
 import numpy as np
 
+from dive_mmdet.datasets.annotation_file import AnnotationFile
 from dive_mmdet.engine.run_state import RunState
 from dive_mmdet.metrics.coco import CocoBootstrap
 
 
+def boxes(annotations: str | Path) -> dict[int | str, list]:
+    """Annotated boxes, by image."""
+    return {image: [item['bbox'] for item in items] for image, items in AnnotationFile(annotations).imgToAnns.items()}
+
+
 def bootstrap(annotations: Path, work_dir: Path) -> CocoBootstrap:
-    """The run of a work dir, judged by annotations."""
+    """The run of a work dir, judged by annotations.
+
+    Raises:
+        ValueError: these are of other images, whatever their ids.
+    """
     state = RunState(work_dir)
+    judged_by = state.session['annotations']
+    if judged_by is not None and Path(judged_by).is_file():
+        given, own = boxes(annotations), boxes(judged_by)
+        if given and not any(own.get(image) == those for image, those in given.items()):
+            raise ValueError(f'{work_dir} is a run on the images of {judged_by}, and not one of {annotations} has the '
+                             'same boxes: give annotations of its images.')
     found = {image: record.detections for image, record in state.records.items()}
     return CocoBootstrap(str(annotations), {**found, **dict.fromkeys(state.failures, ())}, state.session['classes'])
 

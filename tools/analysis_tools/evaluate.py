@@ -27,6 +27,10 @@ def main() -> None:
     warnings.filterwarnings('ignore')
     config = config_of(args)
     if args.tuning:
+        if args.ann_file or args.img_prefix:
+            sys.exit('--tuning takes the images of tuning_dataset: give neither --ann-file nor --img-prefix with it.')
+        if 'tuning_dataset' not in config:
+            sys.exit(f'{args.config} has no tuning_dataset: give --ann-file and --img-prefix of training images.')
         config.test_dataloader.dataset = dict(config.tuning_dataset, num_images=args.images or
                                               config.tuning_dataset.num_images)
     run = run_test(config, args.checkpoint, args.out, show=lambda line: print(f'    {line}', flush=True))

@@ -46,13 +46,17 @@ def main() -> None:
     parser.add_argument('--pairs', type=int, default=32)
     parser.add_argument('--seed', type=int, default=20260)
     args = parser.parse_args()
-    model, latents, true, image_ids = load(config_of(args), args.checkpoint)
-    records = RunState(args.work_dir).records
-    missing = [image for image in image_ids if image not in records]
+    try:
+        records = RunState(args.work_dir).records
+    except FileNotFoundError as error:
+        sys.exit(str(error))
+    model, latents, true, contents = load(config_of(args), args.checkpoint)
+    missing = [image for image, content in contents.items()
+               if image not in records or records[image].content != content or not records[image].inversion]
     if missing:
-        sys.exit(f'{args.work_dir} holds no result of image {missing[0]} and {len(missing) - 1} others: test them '
-                 'there first, or ask for fewer with --images.')
-    found = torch.tensor([records[image].inversion['ids'] for image in image_ids])
+        sys.exit(f'{args.work_dir} holds no inversion of image {missing[0]} and {len(missing) - 1} others as CONFIG '
+                 'reads them: test them there first, or ask for fewer with --images.')
+    found = torch.tensor([records[image].inversion['ids'] for image in contents])
     generator, likelihood = model.backbone, model.likelihood.on_bank(args.pairs, args.seed)
     layouts = [generator.embed(ids) for ids in (found, true, generator.vocabulary.empty().expand_as(true))]
     errors = [likelihood.errors(latents, rows) for rows in layouts]

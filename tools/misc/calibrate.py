@@ -78,7 +78,12 @@ def main() -> None:
     if not (args.ann_file and args.img_prefix):
         sys.exit('Scores are fitted on training images: give --ann-file and --img-prefix.')
     config = config_of(args)
+    if 'inverter' not in config.model:
+        sys.exit(f'{args.config} searches nothing whose scores could be fitted: give a DIVE config of a detector.')
     run = run_test(config, args.checkpoint, args.work_dir, show=lambda line: print(line, flush=True))
+    if run.status:
+        print('No scores are fitted while images fail: mend them, or leave them out of the annotations.')
+        sys.exit(run.status)
     model, coco = run.model.cpu(), AnnotationFile(config.test_evaluator.ann_file)
     features, class_features, truth = collect(model, run.records, coco, config.classes, args.iou)
     there, vocabulary = truth >= 0, model.backbone.vocabulary

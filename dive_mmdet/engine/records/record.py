@@ -15,19 +15,21 @@ class Record:
         seconds: that it took.
         nfe: network function evaluations spent on it; 0 for models that count none.
         truth: the true class of a classifier's image, None of a detector's.
+        content: what the model saw of it, see `GuardedItem.content`.
     """
     image: Image
     found: dict
     seconds: float = 0.0
     nfe: float = 0.0
     truth: int | None = None
+    content: str | None = None
 
     @classmethod
     def from_plain(cls, plain: dict) -> 'Record':
         """From what a run wrote."""
         truth = plain.get('truth')
         return cls(plain['image'], plain['found'], plain.get('seconds', 0.0), plain.get('nfe', 0.0),
-                   truth[0] if isinstance(truth, list) else truth)
+                   truth[0] if isinstance(truth, list) else truth, plain.get('content'))
 
     @property
     def inversion(self) -> dict | None:

@@ -65,7 +65,7 @@ class RecordLog:
         if other:
             before = [session['parts'] for session in self.index.sessions if session['key'] in other]
             what = changes(before[-1], self.parts) if before else 'the record of what made them is damaged'
-            raise StoreError(f'{self.folder} holds {len(self.index.finished)} images that were made with something '
+            raise StoreError(f'{self.folder} holds {len(self.index.results)} images that were made with something '
                              f'else ({what}): give another --work-dir, or undo the change.')
 
     def begin(self, **session) -> None:
@@ -84,7 +84,7 @@ class RecordLog:
         """
         place = self.index.find(image, content)
         record = place and place.read()
-        if record and self.index.finished[image] != place:
+        if record and self.index.finished.get(image) != place:
             self.append({name: value for name, value in record.items() if name not in ('key', 'again')})
         return record
 
@@ -123,7 +123,7 @@ class RecordLog:
                     os.close(file)
 
     def _unwritable(self, error: OSError) -> StoreError:
-        return StoreError(f'{self.path} cannot be written ({error.strerror}): the {len(self.index.finished)} finished '
+        return StoreError(f'{self.path} cannot be written ({error.strerror}): the {len(self.index.results)} finished '
                           'images are stored, so make room and resume.')
 
 
