@@ -46,11 +46,11 @@ def main() -> None:
     parser.add_argument('--pairs', type=int, default=32)
     parser.add_argument('--seed', type=int, default=20260)
     args = parser.parse_args()
+    model, latents, true, contents = load(config_of(args), args.checkpoint)
     try:
         records = RunState(args.work_dir).records
     except FileNotFoundError as error:
         sys.exit(str(error))
-    model, latents, true, contents = load(config_of(args), args.checkpoint)
     missing = [image for image, content in contents.items()
                if image not in records or records[image].content != content or not records[image].inversion]
     if missing:
