@@ -3,6 +3,7 @@ import json
 import shutil
 import sys
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -280,3 +281,13 @@ def test_runs_are_compared_on_the_same_images_alone(tmp_path, monkeypatch, capsy
         with pytest.raises(SystemExit) as end:
             same_answers.main()
         assert sentence in f'{capsys.readouterr().out}{end.value}'
+
+
+@pytest.mark.parametrize('tool, arguments', [
+    ('random_boxes', 'config --seeds 0'), ('compare', 'truth.json a b --resamples 0'),
+    ('search_quality', 'config weights --work-dir a --pairs 0'), ('check_generator', 'config weights --labels -1')])
+def test_counts_are_one_or_more(tool, arguments, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', [tool, *arguments.split()])
+    with pytest.raises(SystemExit, match='^2$'):
+        import_module(tool).main()
+    assert 'is no whole number of 1 or more' in capsys.readouterr().err

@@ -27,7 +27,7 @@ import torch
 from dive_mmdet.analysis.annotated import load
 from dive_mmdet.analysis.verdict import deaf_to, energy_by_heads, fewest_images, verdict
 from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
-from dive_mmdet.engine.configured import add_arguments, config_of
+from dive_mmdet.engine.configured import add_arguments, at_least_one, config_of
 from dive_mmdet.inversion import Likelihood
 from dive_mmdet.inversion.moves import class_moves, move_boxes
 from dive_mmdet.layout.corruptions import shift_one_box, swap_one_label
@@ -153,8 +153,8 @@ def plot(energies: dict[int, dict[str, float]], rates: dict[int, dict[str, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
-    parser.add_argument('--pairs', type=int, default=20)
-    parser.add_argument('--labels', type=int, default=20, help='wrong ones that an object is tried with at most')
+    parser.add_argument('--pairs', type=at_least_one, default=20)
+    parser.add_argument('--labels', type=at_least_one, default=20, help='at most so many wrong ones an object')
     parser.add_argument('--seed', type=int, default=20260)
     parser.add_argument('--out', type=Path, default=Path('work_dirs/check_generator'))
     parser.set_defaults(images=50)

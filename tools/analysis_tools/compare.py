@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from dive_mmdet.datasets.annotation_file import AnnotationFile
+from dive_mmdet.engine.configured import at_least_one
 from dive_mmdet.engine.run_state import RunState
 from dive_mmdet.metrics.coco import CocoBootstrap
 
@@ -64,7 +65,7 @@ def main() -> None:
     parser.add_argument('annotations', type=Path)
     parser.add_argument('a', type=Path)
     parser.add_argument('b', type=Path)
-    parser.add_argument('--resamples', type=int, default=1000)
+    parser.add_argument('--resamples', type=at_least_one, default=1000)
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args()
     try:

@@ -19,6 +19,7 @@ import numpy as np
 from mmengine.config import Config
 
 from dive_mmdet.datasets.annotation_file import AnnotationFile
+from dive_mmdet.engine.configured import at_least_one
 from dive_mmdet.metrics.coco import coco_scores
 
 
@@ -45,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config')
     parser.add_argument('--ann-file', default=None, help="relative to the data root, instead of the config's")
-    parser.add_argument('--seeds', type=int, default=5)
+    parser.add_argument('--seeds', type=at_least_one, default=5)
     args = parser.parse_args()
     warnings.filterwarnings('ignore')
     config = Config.fromfile(args.config)

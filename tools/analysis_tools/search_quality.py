@@ -17,7 +17,7 @@ import dive_mmdet  # noqa: F401  before torch, whose threads it sets
 import torch
 
 from dive_mmdet.analysis.annotated import load
-from dive_mmdet.engine.configured import add_arguments, config_of
+from dive_mmdet.engine.configured import add_arguments, at_least_one, config_of
 from dive_mmdet.engine.run_state import RunState
 
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
     parser.add_argument('--work-dir', type=Path, required=True, help='of the run')
-    parser.add_argument('--pairs', type=int, default=32)
+    parser.add_argument('--pairs', type=at_least_one, default=32)
     parser.add_argument('--seed', type=int, default=20260)
     args = parser.parse_args()
     model, latents, true, contents = load(config_of(args), args.checkpoint)
