@@ -130,26 +130,6 @@ class LayoutVocabulary:
         self.objects(ids)[~self.is_present(ids)] = self.none
         return ids
 
-    def allowed(self, slot: int) -> Tensor:
-        """Ids that position `slot` may take, ascending: classes or corners, and none, which a crop never takes.
-
-        Raises:
-            IndexError: the position lies outside the sequence.
-        """
-        if not 0 <= slot < self.length:
-            raise IndexError(f'Slot {slot} lies outside a layout of {self.length} tokens.')
-        ids = self.class_ids if self.slot_kinds[slot] == CLASS else self.corner_ids
-        is_crop = slot >= self.num_objects * TOKENS_PER_OBJECT
-        return ids if is_crop else torch.unique(torch.cat([ids, torch.tensor([self.none])]))
-
-    @cached_property
-    def allowed_mask(self) -> Tensor:
-        """`allowed` of all positions, (L, num_tokens) bool."""
-        mask = torch.zeros(self.length, self.num_tokens, dtype=torch.bool)
-        for slot in range(self.length):
-            mask[slot, self.allowed(slot)] = True
-        return mask
-
     def objects(self, ids: Tensor) -> Tensor:
         """The object part of layouts as triples, (..., L) -> (..., K, 3)."""
         return ids[..., :self.num_objects * TOKENS_PER_OBJECT].unflatten(-1, (self.num_objects, TOKENS_PER_OBJECT))

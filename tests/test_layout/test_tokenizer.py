@@ -114,8 +114,8 @@ def test_layouts_on_the_grid_survive_both_ways(changes):
     layout = tokenizer.decode(ids)
     assert torch.equal(layout.boxes, boxes)
     assert layout.labels.tolist() == [2, 0] and torch.equal(layout.modifiers, modifiers)
-    allowed = tokenizer.vocabulary.allowed_mask
-    assert all(allowed[slot, token] for slot, token in enumerate(ids.tolist()))
+    for slots, candidates in tokenizer.vocabulary.slot_candidates:
+        assert torch.isin(ids[slots], torch.cat([candidates, ids.new_tensor([tokenizer.vocabulary.none])])).all()
 
 
 def test_a_layout_without_objects_is_the_empty_one():

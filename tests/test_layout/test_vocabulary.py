@@ -30,35 +30,26 @@ def test_shared_ids_overlap_and_separate_ids_do_not():
     assert apart.num_tokens == 9 + 4 + 1
 
 
-def test_every_slot_allows_its_own_ids():
+def test_class_slots_take_classes_or_none_and_corner_slots_corners():
     for vocabulary in (published(encode_crop=True), separate(encode_crop=True)):
-        classes, corners, none = vocabulary.class_ids.tolist(), vocabulary.corner_ids.tolist(), [vocabulary.none]
+        (class_slots, classes), (corner_slots, corners) = vocabulary.slot_candidates
         assert vocabulary.length == 8
-        for slot in range(6):
-            expected = classes + none if slot % 3 == 0 else corners + none
-            assert vocabulary.allowed(slot).tolist() == expected
-        for slot in (6, 7):
-            assert vocabulary.allowed(slot).tolist() == corners
-
-
-def test_mask_equals_the_allowed_ids():
-    vocabulary = separate(encode_crop=True)
-    assert vocabulary.allowed_mask.shape == (vocabulary.length, vocabulary.num_tokens)
-    for slot in range(vocabulary.length):
-        assert vocabulary.allowed_mask[slot].nonzero()[:, 0].tolist() == vocabulary.allowed(slot).tolist()
+        assert class_slots.tolist() == [0, 3] and corner_slots.tolist() == [1, 2, 4, 5, 6, 7]
+        assert classes.tolist() == vocabulary.class_ids.tolist() + [vocabulary.none]
+        assert corners.tolist() == list(range(9))
 
 
 def test_none_may_coincide_with_the_last_corner():
-    """A square table leaves no row for none alone; the id is listed once."""
+    """A square table leaves no row for none alone."""
     vocabulary = published(num_tokens=9)
-    assert vocabulary.none == 8 and vocabulary.allowed(1).tolist() == list(range(9))
+    assert vocabulary.none == 8 and vocabulary.slot_candidates[1][1].tolist() == list(range(9))
 
 
 @pytest.mark.parametrize('changes, factor', [({}, 1), (dict(use_group=True), 2),
                                              (dict(use_group=True, use_additional=True), 16)])
 def test_modifiers_multiply_the_classes(changes, factor):
     vocabulary = separate(**changes)
-    assert vocabulary.num_class_ids == 4 * factor and len(vocabulary.allowed(0)) == 4 * factor + 1
+    assert vocabulary.num_class_ids == 4 * factor and len(vocabulary.slot_candidates[0][1]) == 4 * factor + 1
 
 
 def test_slot_kinds_name_what_a_position_holds():
@@ -82,12 +73,6 @@ def test_the_empty_layout_sees_the_whole_image():
 def test_objects_are_triples_without_the_crop():
     ids = torch.arange(8)
     assert published(encode_crop=True).objects(ids).tolist() == [[0, 1, 2], [3, 4, 5]]
-
-
-@pytest.mark.parametrize('slot', [-1, 6])
-def test_a_slot_outside_the_sequence_is_refused(slot):
-    with pytest.raises(IndexError, match=f'Slot {slot} lies outside a layout of 6 tokens'):
-        published().allowed(slot)
 
 
 @pytest.mark.parametrize('changes, sentence', [

@@ -230,6 +230,44 @@ def test_every_family_has_exact_pins_and_one_of_each_part(setup_env):
         assert len(lines) == len(pins), 'a package is pinned twice'
 
 
+# uv
+
+def test_uv_is_told_what_pip_is_configured_with(setup_env, monkeypatch, tmp_path):
+    for name in [name for name in os.environ if name.startswith(('PIP_', 'UV_')) or name == 'SSL_CERT_FILE']:
+        monkeypatch.delenv(name)
+    config = tmp_path / 'pip.conf'
+    config.write_text('[global]\nindex-url = https://a/simple\nextra-index-url =\n    https://b/simple\n'
+                      '    https://c/simple\nfind-links = /one\n    /two\n[install]\ncert = /ca.pem\n')
+    monkeypatch.setenv('PIP_CONFIG_FILE', str(config))
+    monkeypatch.setenv('PIP_INDEX_URL', 'https://wins/simple')
+    monkeypatch.setenv('UV_INDEX_STRATEGY', 'first-index')
+    found = setup_env.uv_environment(setup_env.pip_settings(sys.executable))
+    wanted = {'UV_DEFAULT_INDEX': 'https://wins/simple', 'UV_INDEX': 'https://b/simple https://c/simple',
+              'UV_FIND_LINKS': '/one,/two', 'SSL_CERT_FILE': '/ca.pem'}
+    assert {name: found[name] for name in wanted} == wanted
+    assert 'UV_INDEX_STRATEGY' not in found, 'what the user says to uv stays'
+
+
+@pytest.mark.parametrize('fails, last', [
+    ((), 'uv pip install'), (('pip install --no-deps uv==1',), 'pip install'), (('uv pip',), 'pip install')])
+def test_pip_installs_where_uv_does_not_get_through(setup_env, monkeypatch, fails, last):
+    commands = []
+
+    class Stages:
+        def run(self, python, m, *command, cure, environment=None):
+            commands.append(' '.join(part for part in map(str, command) if part not in (
+                '--disable-pip-version-check', '--no-input', '--no-progress', '--python', 'python')))
+            if any(commands[-1].startswith(bad) for bad in fails):
+                raise setup_env.SetupError('it is not to be had.')
+    monkeypatch.setattr(setup_env, 'pip_settings', lambda python: '')
+    packages = setup_env.Installer(Stages(), 'python', '1', cure='.')
+    packages.prepare()
+    packages.install('--no-deps', 'torch==2')
+    packages.install('mmengine')
+    assert commands[-1] == f'{last} mmengine' and f'{last} --no-deps torch==2' in commands
+    assert sum(command.startswith('uv') for command in commands) == (2 if not fails else len(fails[0]) == 6)
+
+
 # mmcv
 
 class FakeMmcv:

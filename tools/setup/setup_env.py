@@ -132,14 +132,76 @@ def check_compiler(scratch: Path) -> None:
         raise SetupError(f'`{compiler}` cannot compile against Python ({reason}): {cure}')
 
 
+def pip_settings(python: Path) -> str:
+    """What `pip config list` prints."""
+    return subprocess.run([str(python), '-m', 'pip', 'config', 'list'], env=isolated(os.environ), capture_output=True,
+                          text=True).stdout
+
+
 def check_pip(python: Path) -> None:
     """Refuse a pip configuration that sends packages elsewhere; the environment's share of it is dropped anyway."""
-    done = subprocess.run([str(python), '-m', 'pip', 'config', 'list'], env=isolated(os.environ), capture_output=True,
-                          text=True)
-    for name, value in re.findall(r"^(?:global|install)\.(target|prefix|root|user)='(.*)'$", done.stdout, re.M):
+    settings = pip_settings(python)
+    for name, value in re.findall(r"^(?:global|install)\.(target|prefix|root|user)='(.*)'$", settings, re.M):
         if value.lower() not in ('', '0', 'no', 'off', 'false'):
             raise SetupError(f'The pip configuration sets `{name} = {value}`, which leads out of the virtual '
                              f'environment: remove that line (`pip config debug` names the file).')
+
+
+def uv_environment(pip_settings: str) -> Dict[str, str]:
+    """What `pip config list` prints, as the variables by which uv takes the same: it reads no configuration of pip's.
+
+    Versions are picked over all indexes, as pip does (uv's default stops at the first that knows a package). What the
+    environment already says to uv stays.
+    """
+    found = {}  # type: Dict[str, str]
+    for section in ('global', 'install', ':env:'):  # the later ones win, as in pip
+        found.update(re.findall(rf"^{section}\.([a-z-]+)='(.*)'$", pip_settings, re.M))
+    names = {'index-url': 'UV_DEFAULT_INDEX', 'extra-index-url': 'UV_INDEX', 'find-links': 'UV_FIND_LINKS',
+             'cert': 'SSL_CERT_FILE', 'trusted-host': 'UV_INSECURE_HOST', 'constraint': 'UV_CONSTRAINT',
+             'proxy': 'ALL_PROXY', 'default-timeout': 'UV_HTTP_TIMEOUT', 'timeout': 'UV_HTTP_TIMEOUT'}
+    ours = {names[name]: ' '.join(value.replace('\\n', ' ').split()) for name, value in found.items() if name in names}
+    ours['UV_FIND_LINKS'] = ours.get('UV_FIND_LINKS', '').replace(' ', ',')
+    ours['UV_INDEX_STRATEGY'] = 'unsafe-best-match'
+    return {name: value for name, value in ours.items() if value and name not in os.environ}
+
+
+class Installer:
+    """Installs packages with uv, which resolves and downloads side by side, or with pip where uv does not get through.
+
+    Both take the same options; docs/install.md has what each takes.
+    """
+
+    def __init__(self, stages: 'Stages', python: Path, uv: str, cure: str):
+        self.stages, self.python, self.uv, self.cure = stages, python, uv, cure
+        self.environment = None  # type: Optional[Dict[str, str]]
+
+    def prepare(self) -> None:
+        """Put uv into the environment; without it, pip does all."""
+        try:
+            self.stages.run(*self._pip(), '--no-deps', f'uv=={self.uv}', cure=self.cure)
+        except SetupError as error:
+            return print(f'    pip installs, since uv could not be had: {error}', flush=True)
+        self.environment = uv_environment(pip_settings(self.python))
+
+    def install(self, *what, cure: Optional[str] = None) -> None:
+        """`what` as pip's command line has it.
+
+        Raises:
+            SetupError: neither uv nor pip could.
+        """
+        if self.environment is not None:
+            try:
+                uv = [self.python, '-m', 'uv', 'pip', 'install', '--no-progress', '--python', self.python]
+                return self.stages.run(*uv, *what, cure=self.cure, environment=self.environment)
+            except SetupError as error:
+                if 'disk filled up' in str(error):
+                    raise
+                print(f'    pip goes on, since uv did not get through: {error}', flush=True)
+                self.environment = None
+        self.stages.run(*self._pip(), *what, cure=cure or self.cure)
+
+    def _pip(self) -> list:
+        return [self.python, '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']
 
 
 class Stages:
@@ -156,7 +218,7 @@ class Stages:
     def end(self) -> None:
         print(f'[set-up {self.number}/{self.total}] done ({time.monotonic() - self.start:.0f} s)', flush=True)
 
-    def run(self, *command, cure: str) -> None:
+    def run(self, *command, cure: str, environment: Optional[Dict[str, str]] = None) -> None:
         """Run a command; one line every HEARTBEAT_S seconds says that it is alive and what it does.
 
         Raises:
@@ -167,7 +229,8 @@ class Stages:
             log.flush()
             begin = log.tell()
             process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=subprocess.STDOUT,
-                                       stdin=subprocess.DEVNULL, env=isolated(os.environ), start_new_session=True)
+                                       stdin=subprocess.DEVNULL, start_new_session=True,
+                                       env=dict(isolated(os.environ), **environment or {}))
             try:
                 self._wait(process, begin)
             finally:
@@ -263,13 +326,13 @@ def set_up(venv: Path, family: str = FAMILIES[0]) -> None:
 def install(venv: Path, family: str) -> None:
     """All stages, in order; each finds what an earlier call has already done."""
     python = venv / 'bin' / 'python'
-    pip = [python, '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']
     version = pins(family)
     mmcv = mmcv_package(version)
     constraints = [part for lock in locks(family) for part in ('-c', lock)]
     stages = Stages(venv / 'setup.log', total=6)
     retry = 'check the connection to the package index and run the same command again.'
     again = f'remove {venv} and run the same command again.'
+    packages = Installer(stages, python, version['uv'], cure=retry)
 
     stages.begin(f'virtual environment {venv}')
     if not (python.exists() and (venv / 'bin' / 'pip').exists()):
@@ -278,20 +341,20 @@ def install(venv: Path, family: str) -> None:
                 link.unlink()
         stages.run(sys.executable, '-m', 'venv', venv, cure=again)
     check_pip(python)
-    stages.run(*pip, '--no-deps', *(f'{p}=={version[p]}' for p in ('setuptools', 'wheel', 'packaging', 'click')),
-               cure=retry)
+    packages.prepare()
+    packages.install('--no-deps', *(f'{p}=={version[p]}' for p in ('setuptools', 'wheel', 'packaging', 'click')))
     stages.end()
 
     stages.begin(f'torch {version["torch"]} with its own dependencies (0.2 GB; a CUDA build: 3 GB)')
-    stages.run(*pip, *constraints, f'torch=={version["torch"]}', cure=retry)
+    packages.install(*constraints, f'torch=={version["torch"]}')
     stages.run(python, '-c', 'import torch; torch.ones(2, 2) @ torch.ones(2, 2)',
                cure=f'this build of torch does not run on this machine: {again}')
     check_disk(venv, UPDATE_GB)
     stages.end()
 
     stages.begin(f'{len(version)} pinned packages (0.8 GB)')
-    packages = [f'{p}=={v}' for p, v in version.items() if p not in ('torch', mmcv)]
-    stages.run(*pip, '--no-deps', '--no-build-isolation', *packages, cure=retry)
+    packages.install('--no-deps', '--no-build-isolation',
+                     *(f'{p}=={v}' for p, v in version.items() if p not in ('torch', 'uv', mmcv)))
     stages.run(python, HERE / 'torchvision_guard.py', cure=again)
     if version.get('mmcv') == '2.2.0':
         stages.run(python, HERE / 'mmcv_ceiling.py', cure=again)
@@ -304,7 +367,7 @@ def install(venv: Path, family: str) -> None:
     stages.end()
 
     stages.begin('dive_mmdet (editable)')
-    stages.run(*pip, '--no-deps', '--no-build-isolation', '--use-pep517', '-e', ROOT, cure=again)
+    packages.install('--no-deps', '--no-build-isolation', '-e', ROOT, cure=again)
     stages.end()
 
     stages.begin('import of everything')
