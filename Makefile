@@ -10,6 +10,8 @@ endif
 FAMILY ?= forks
 VENV ?= .venv$(if $(filter-out forks,$(FAMILY)),-$(FAMILY))
 PYTEST_ARGS ?=
+# One thread each: processes of several threads slow one another down.
+TEST_PROCESSES ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint test demo demo-classify train-demo train-classify
@@ -29,7 +31,8 @@ lint: setup  ## ruff with ruff.toml
 test: setup  ## set up if need be, ruff, all tests; PYTEST_ARGS='-k layout' picks some
 	@status=0; \
 	'$(VENV)/bin/python' -m ruff check . || status=1; \
-	'$(VENV)/bin/python' -m pytest tests $(PYTEST_ARGS) || status=1; \
+	OMP_NUM_THREADS=1 '$(VENV)/bin/python' -m pytest tests -n $(TEST_PROCESSES) --maxprocesses 4 $(PYTEST_ARGS) \
+	    || status=1; \
 	exit $$status
 
 demo: setup  ## set up if need be and detect with the shipped weights

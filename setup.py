@@ -18,7 +18,7 @@ EXTRAS = {
     'mm': ['onedl-mmcv>=2.3.6', 'onedl-mmengine>=0.10.12', 'onedl-mmdetection>=3.5.1', 'onedl-mmpretrain>=1.3.6'],
     'old-torch': ['diffusers<0.36', 'numpy<2'],
     'demo': PICTURES,
-    'test': [*PICTURES, 'pytest>=7.4', 'scikit-learn>=1.2', 'nbclient>=0.8', 'nbformat>=5.7',
+    'test': [*PICTURES, 'pytest>=7.4', 'pytest-xdist>=3.5', 'scikit-learn>=1.2', 'nbclient>=0.8', 'nbformat>=5.7',
              'ipykernel>=6.20'],
     'lint': ['ruff>=0.14'],
 }
