@@ -39,6 +39,16 @@ class Atlas:
         return put(ids.repeat_interleave(count, dim=0), slots.repeat_interleave(count), unknown, corners,
                    self.vocabulary).view(len(ids), count, -1)
 
+    def ranks(self, posterior: Posterior, images: Tensor, ids: Tensor) -> Tensor:
+        """By how much each box would lower the squared error of the expectation, if it added what it adds alone.
+
+        (B,), (B, L) -> (B, G); one evaluation a layout.
+        """
+        latents = posterior.latents[images.to(posterior.latents.device)]
+        residual = (latents - posterior.expectation(ids)).flatten(1)
+        posterior.nfe.index_add_(0, images, torch.ones_like(images))
+        return (2 * residual @ self.added.T - self.squared).cpu()
+
     def best(self, posterior: Posterior, images: Tensor, ids: Tensor, count: int, distinct: float) -> Tensor:
         """The boxes that would lower the squared error of the expectation most, if they added what they add alone.
 
@@ -52,10 +62,7 @@ class Atlas:
             (B, F) indices of boxes.
         """
         from mmdet.structures.bbox import bbox_overlaps  # not needed where layouts are not searched
-        latents = posterior.latents[images.to(posterior.latents.device)]
-        residual = (latents - posterior.expectation(ids)).flatten(1)
-        posterior.nfe.index_add_(0, images, torch.ones_like(images))
-        ranks, picks = (2 * residual @ self.added.T - self.squared).cpu(), []
+        ranks, picks = self.ranks(posterior, images, ids), []
         for _ in range(min(count, len(self.boxes))):
             pick = ranks.argmax(dim=1)
             picks.append(pick)

@@ -1,4 +1,6 @@
 """The objective of an inversion: likelihood + weight x prior, for a batch of images."""
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -88,6 +90,41 @@ class Posterior:
                     self.latents[images[which].to(device)], rows, pairs.to(device))
             self.cache.values[fresh[part[:, 0]], pairs] = finite(errors.float().cpu(), 'An energy')
             self.nfe.index_add_(0, images[which].cpu(), torch.ones(len(which), dtype=torch.long))
+
+    def visit(self, images: Tensor, ids: Tensor, pairs: Tensor, see: Callable[[Tensor, Tensor, Tensor], None]) -> None:
+        """Evaluate layouts on pairs of the bank and show the maps of their errors, in parts that fit the batch size.
+
+        Args:
+            images: (B,) which image each layout is meant for.
+            ids: (B, L) layouts.
+            pairs: (Q,) indices into the bank.
+            see: called with layouts (M,), pairs (M,) as places in `pairs`, and maps (M, h, w) whose mean is the error;
+                what it needs of the maps it must take at once.
+        """
+        device, count = self.latents.device, len(pairs)
+        for part in torch.arange(len(ids) * count).split(self.batch_size) if len(ids) * count else ():
+            which, place = part // count, part % count
+            rows = self.generator.embed(ids[which].to(device))
+            with torch.no_grad():
+                maps = self.likelihood.pair_errors(self.latents[images[which].to(device)], rows,
+                                                   pairs[place].to(device), reduce=False)
+            see(which, place, finite(maps, 'An energy'))
+            self.nfe.index_add_(0, images[which].cpu(), torch.ones(len(which), dtype=torch.long))
+
+    def error_maps(self, images: Tensor, ids: Tensor, pairs: Tensor) -> Tensor:
+        """Errors of every latent pixel on pairs of the bank, (B,), (B, L), (Q,) -> (B, Q, h, w)."""
+        maps = self.latents.new_empty(len(ids), len(pairs), *self.latents.shape[2:], dtype=torch.float32)
+
+        def keep(which: Tensor, place: Tensor, seen: Tensor) -> None:
+            maps[which.to(maps.device), place.to(maps.device)] = seen
+        self.visit(images, ids, pairs, keep)
+        return maps
+
+    def prior_energy(self, ids: Tensor) -> Tensor:
+        """Weight times prior energy of layouts, (B, L) -> (B,), on the CPU."""
+        if self.prior is None or not len(ids):
+            return torch.zeros(len(ids))
+        return self.prior_weight * self._prior_energy(ids)
 
     def _can_pay(self, images: Tensor, each: int = 1) -> Tensor:
         """Whether the limits allow all that is asked of an image, for evaluations of images (M,) -> (M,) bool."""

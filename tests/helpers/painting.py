@@ -92,3 +92,24 @@ def objects_of(generator: PaintingGenerator, ids: Tensor) -> set[tuple[int, ...]
     layout = generator.tokenizer.decode(ids)
     boxes = (layout.boxes * generator.size).round().long().tolist()
     return {(label, *box) for label, box in zip(layout.labels.tolist(), boxes)}
+
+
+def random_scene(generator, count, seed):
+    """`count` boxes with at least a pixel between any two, so that no other layout paints the same."""
+    random = torch.Generator().manual_seed(seed)
+
+    def draw(low, high):
+        return int(torch.randint(low, high + 1, (1,), generator=random))
+
+    boxes = []
+    while len(boxes) < count:
+        width, height = draw(4, 7), draw(4, 7)
+        x0, y0 = draw(0, generator.size - width), draw(0, generator.size - height)
+        box = (x0, y0, x0 + width, y0 + height)
+        if all(box[0] > b[2] or b[0] > box[2] or box[1] > b[3] or b[1] > box[3] for _, *b in boxes):
+            boxes.append((draw(0, generator.vocabulary.num_classes - 1), *box))
+    return boxes
+
+
+def painted_scenes(generator, seeds):
+    return [random_scene(generator, count, 10 * count + seed) for seed in seeds for count in (1, 2, 3)]

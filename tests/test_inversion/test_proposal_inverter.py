@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from helpers.painting import PaintingGenerator, TiltedPrior, objects_of
+from helpers.painting import PaintingGenerator, TiltedPrior, objects_of, painted_scenes, random_scene
 
 from dive_mmdet.inversion import ProposalInverter
 from dive_mmdet.inversion.evidence import class_evidence
@@ -13,32 +13,11 @@ from dive_mmdet.inversion.slopes import single_steps
 BOXES = dict(sides=[0.25, 0.4], aspects=[1.0, 0.5, 2.0])
 
 
-def random_scene(generator, count, seed):
-    """`count` boxes with at least a pixel between any two, so that no other layout paints the same."""
-    random = torch.Generator().manual_seed(seed)
-
-    def draw(low, high):
-        return int(torch.randint(low, high + 1, (1,), generator=random))
-
-    boxes = []
-    while len(boxes) < count:
-        width, height = draw(4, 7), draw(4, 7)
-        x0, y0 = draw(0, generator.size - width), draw(0, generator.size - height)
-        box = (x0, y0, x0 + width, y0 + height)
-        if all(box[0] > b[2] or b[0] > box[2] or box[1] > b[3] or b[1] > box[3] for _, *b in boxes):
-            boxes.append((draw(0, generator.vocabulary.num_classes - 1), *box))
-    return boxes
-
-
-def scenes(generator, seeds):
-    return [random_scene(generator, count, 10 * count + seed) for seed in seeds for count in (1, 2, 3)]
-
-
 @pytest.mark.parametrize('order_free', [True, False])
 def test_found_layout_is_the_true_one(order_free):
     """It is the global optimum by construction: it alone explains the image without an error."""
     generator = PaintingGenerator(order_free=order_free)
-    truth = scenes(generator, range(4))
+    truth = painted_scenes(generator, range(4))
     posterior = generator.posterior([generator.layout(*scene) for scene in truth])
     found = ProposalInverter(**BOXES).invert(posterior)
     assert [objects_of(generator, ids) for ids in found.ids] == [set(scene) for scene in truth]
@@ -55,7 +34,7 @@ def test_an_empty_image_has_no_objects():
 def test_what_it_reports_is_what_evidence_and_posterior_say():
     """Brute force on the found layouts: by ink, since a painting's energy is its mean squared error."""
     generator = PaintingGenerator()
-    truth = scenes(generator, [5])
+    truth = painted_scenes(generator, [5])
     found = ProposalInverter(**BOXES).invert(generator.posterior([generator.layout(*scene) for scene in truth]))
     greys = [0.75, 1.0, 1.25]
     for ids, evidence, by_class in zip(found.ids, found.evidence, found.class_evidence):
@@ -73,7 +52,7 @@ def test_what_it_reports_is_what_evidence_and_posterior_say():
 @pytest.mark.parametrize('batch_size', [1, 7, 512])
 def test_an_image_is_found_alike_alone_and_in_a_batch(batch_size):
     generator = PaintingGenerator()
-    layouts = [generator.layout(*scene) for scene in scenes(generator, [6, 7, 8])][:8]
+    layouts = [generator.layout(*scene) for scene in painted_scenes(generator, [6, 7, 8])][:8]
     together = ProposalInverter(**BOXES).invert(generator.posterior(layouts, batch_size=batch_size))
     inverter = ProposalInverter(**BOXES)
     for image, layout in enumerate(layouts):
@@ -92,7 +71,7 @@ def test_a_search_knows_the_image_and_nothing_of_its_annotation():
 
 def test_the_trace_ends_at_the_answer_and_spends_more_and_more():
     generator = PaintingGenerator()
-    truth = scenes(generator, [9])
+    truth = painted_scenes(generator, [9])
     posterior = generator.posterior([generator.layout(*scene) for scene in truth])
     found = ProposalInverter(**BOXES).invert(posterior)
     for image, course in enumerate(found.trace):
@@ -107,7 +86,7 @@ def test_the_trace_ends_at_the_answer_and_spends_more_and_more():
 def test_every_evaluation_is_counted_once():
     """Those of single images, and the atlas of coarse boxes, which all images share and the next search still has."""
     generator = PaintingGenerator()
-    layouts = [generator.layout(*scene) for scene in scenes(generator, [10])]
+    layouts = [generator.layout(*scene) for scene in painted_scenes(generator, [10])]
     inverter = ProposalInverter(**BOXES)
     found = inverter.invert(generator.posterior(layouts))
     assert generator.evaluations == int(found.nfe.sum()) + inverter.shared_nfe
@@ -170,7 +149,7 @@ def test_a_prior_decides_between_what_explains_alike():
     type='dive_mmdet.GradientInverter', loops=3, pairs_per_step=4))])
 def test_second_thoughts_leave_the_optimum_alone(options):
     generator = PaintingGenerator()
-    truth = scenes(generator, [11])
+    truth = painted_scenes(generator, [11])
     posterior = generator.posterior([generator.layout(*scene) for scene in truth])
     found = ProposalInverter(**BOXES, **options).invert(posterior)
     assert [objects_of(generator, ids) for ids in found.ids] == [set(scene) for scene in truth]
@@ -179,7 +158,7 @@ def test_second_thoughts_leave_the_optimum_alone(options):
 def test_second_thoughts_never_raise_the_energy():
     """On a search too poor to find the truth."""
     generator = PaintingGenerator()
-    layouts = [generator.layout(*scene) for scene in scenes(generator, range(20, 24))]
+    layouts = [generator.layout(*scene) for scene in painted_scenes(generator, range(20, 24))]
     poor = dict(sides=[0.9], aspects=[1.0], finalists=1, hypotheses=1, max_moves=3)
     plain, second = (ProposalInverter(**poor, revisit=revisit).invert(generator.posterior(layouts))
                      for revisit in (0, 2))
@@ -189,7 +168,7 @@ def test_second_thoughts_never_raise_the_energy():
 
 def test_the_trace_ends_at_the_answer_of_second_thoughts_too():
     generator = PaintingGenerator()
-    layouts = [generator.layout(*scene) for scene in scenes(generator, range(20, 24))]
+    layouts = [generator.layout(*scene) for scene in painted_scenes(generator, range(20, 24))]
     poor = dict(sides=[0.9], aspects=[1.0], finalists=1, hypotheses=1, max_moves=3, revisit=2)
     found = ProposalInverter(**poor).invert(generator.posterior(layouts))
     assert [course[-1][2] for course in found.trace] == found.ids.tolist()
@@ -198,7 +177,7 @@ def test_the_trace_ends_at_the_answer_of_second_thoughts_too():
 def test_second_thoughts_take_nothing_worse():
     """A search that does not find the truth keeps it when it has it."""
     generator = PaintingGenerator()
-    truth = torch.stack([generator.layout(*scene) for scene in scenes(generator, [13])])
+    truth = torch.stack([generator.layout(*scene) for scene in painted_scenes(generator, [13])])
     inverter = ProposalInverter(sides=[0.9], aspects=[1.0], finalists=1, hypotheses=1, max_moves=1, polish_rounds=1)
     found = inverter.invert(generator.posterior(list(truth)))
     assert not torch.equal(found.ids, truth)
@@ -229,7 +208,7 @@ def test_boxes_keep_to_their_bounds():
 
 def test_no_object_is_found_twice():
     generator = PaintingGenerator()
-    truth = scenes(generator, [12])
+    truth = painted_scenes(generator, [12])
     found = ProposalInverter(**BOXES).invert(generator.posterior([generator.layout(*scene) for scene in truth]))
     for ids in found.ids:
         boxes = [box for _, *box in objects_of(generator, ids)]
@@ -290,7 +269,7 @@ def test_several_objects_a_round_find_the_same_for_less(objects_per_round):
 def test_the_last_word_has_the_larger_bank(guided):
     """Energies depend on the noise, so the minima of two banks differ; here by brute force on the larger."""
     generator = PaintingGenerator(leak=0.7)
-    layouts = [generator.layout(*scene) for scene in scenes(generator, [14, 15])]
+    layouts = [generator.layout(*scene) for scene in painted_scenes(generator, [14, 15])]
     options = dict(BOXES, guided=guided, max_moves=40, polish_pairs=64, hypothesis_pairs=64, min_gain=0.0001)
     plain, final = (ProposalInverter(**options, final_pairs=pairs).invert(generator.posterior(layouts, num_pairs=2))
                     for pairs in (0, 64))
@@ -321,7 +300,7 @@ def test_the_larger_bank_renames_and_removes():
 
 def test_evaluations_on_the_larger_bank_are_counted():
     generator = PaintingGenerator()
-    layouts = [generator.layout(*scene) for scene in scenes(generator, [16])][:2] + [generator.layout()]
+    layouts = [generator.layout(*scene) for scene in painted_scenes(generator, [16])][:2] + [generator.layout()]
     inverter = ProposalInverter(**BOXES, final_pairs=32)
     found = inverter.invert(generator.posterior(layouts))
     assert generator.evaluations == int(found.nfe.sum()) + inverter.shared_nfe
@@ -333,7 +312,7 @@ def test_no_image_costs_more_than_its_budget(changes, final_pairs):
     """Whatever the budget: what was asked says so, and the answer is judged as without one."""
     changes = dict(changes)
     generator = PaintingGenerator(leak=changes.pop('leak', 0.0))
-    layouts = [generator.layout(*scene) for scene in scenes(generator, [0])]
+    layouts = [generator.layout(*scene) for scene in painted_scenes(generator, [0])]
     inverter = ProposalInverter(**BOXES, final_pairs=final_pairs, **changes)
     free = inverter.invert(generator.posterior(layouts)).nfe
     found = 0
@@ -354,7 +333,7 @@ def test_no_image_costs_more_than_its_budget(changes, final_pairs):
 def test_a_budget_is_each_images_own():
     """Energies depend on the noise here: without, many would be equal, and rounding would decide."""
     generator = PaintingGenerator(leak=0.3)
-    layouts = [generator.layout(*scene) for scene in scenes(generator, [0, 1])]
+    layouts = [generator.layout(*scene) for scene in painted_scenes(generator, [0, 1])]
     inverter = ProposalInverter(**BOXES, max_nfe=600)
     together = inverter.invert(generator.posterior(layouts))
     alone = [inverter.invert(generator.posterior([layout])) for layout in layouts]
@@ -366,7 +345,7 @@ def test_a_budget_is_each_images_own():
 
 def test_a_budget_of_everything_changes_nothing():
     generator = PaintingGenerator()
-    layouts = [generator.layout(*scene) for scene in scenes(generator, [0])]
+    layouts = [generator.layout(*scene) for scene in painted_scenes(generator, [0])]
     free = ProposalInverter(**BOXES).invert(generator.posterior(layouts))
     capped = ProposalInverter(**BOXES, max_nfe=100 * int(free.nfe.max())).invert(generator.posterior(layouts))
     assert torch.equal(free.ids, capped.ids) and torch.equal(free.nfe, capped.nfe)
@@ -374,7 +353,7 @@ def test_a_budget_of_everything_changes_nothing():
 
 def test_refinement_has_a_budget_of_its_own():
     generator = PaintingGenerator()
-    layouts = [generator.layout(*scene) for scene in scenes(generator, [0])]
+    layouts = [generator.layout(*scene) for scene in painted_scenes(generator, [0])]
     refine = dict(type='dive_mmdet.GradientInverter', loops=2, pairs_per_step=2)
     found = ProposalInverter(**BOXES, max_nfe=600, refine=refine, final_pairs=8).invert(generator.posterior(layouts))
     assert bool((found.nfe > 2 * 3 * 4).all()) and bool((found.nfe <= 600 + 2 * 4 * 4 + 4).all())

@@ -1,0 +1,118 @@
+"""Moves of the sides of boxes, of all objects at once."""
+import torch
+from torch import Tensor
+
+from dive_mmdet.inversion.moves import SIDE_MOVES, corners_to_steps
+from dive_mmdet.inversion.slopes import side_slopes
+
+from .objects import boxes_of, group_of, other_boxes, present
+from .offers import Offers
+from .race import Answers, race
+from .state import SearchState
+from .take import take
+
+
+class StepSides:
+    """The step of every side that a gradient recommends.
+
+    Args:
+        bounds: shortest and longest side in grid steps.
+        longest: step in grid steps; powers of two up to it are tried.
+        pairs: first pairs of the bank on which the gradient is taken.
+        rungs, keep: of the race between an object's steps.
+    """
+
+    def __init__(self, bounds: tuple[int, int], longest: int, pairs: int, rungs: tuple[int, ...], keep: int):
+        self.bounds, self.longest, self.pairs, self.rungs, self.keep = bounds, longest, pairs, rungs, keep
+
+    def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
+        """(B,) bool: which rows changed."""
+        rows = rows[(state.objects[rows] > 0) & state.pays(rows, 3 * self.pairs)]
+        own, slots = present(state, rows)
+        if not len(own):
+            return torch.zeros(len(state), dtype=torch.bool)
+        sizes = [2 ** power for power in range(self.longest.bit_length())]
+        steps = torch.tensor([sign * size for size in sizes for sign in (-1, 1)])
+        slopes = side_slopes(state.posterior, state.images[rows], state.ids[rows], self.pairs, steps)
+        least, which = slopes[torch.searchsorted(rows, own), slots].min(dim=-1)       # (P, 4)
+        best = torch.where(least < 0, steps[which], 0)
+        rank = least.argsort(dim=1, stable=True).argsort(dim=1)
+        moves = torch.stack([best, best.sign(), best * (rank < 1), best * (rank < 2)], dim=1)
+        answers = race(state, other_boxes(state, own, slots, moves, self.bounds), self.rungs, self.keep)
+        return take(state, answers, answers.worth(state))
+
+
+class MoveSides:
+    """Single sides out and in by given steps; those that help, of an object together.
+
+    Args:
+        bounds: shortest and longest side in grid steps.
+        sizes: steps in grid steps.
+        rungs, keep: of the race between an object's steps.
+    """
+
+    def __init__(self, bounds: tuple[int, int], sizes: tuple[int, ...], rungs: tuple[int, ...], keep: int):
+        self.bounds, self.rungs, self.keep = bounds, rungs, keep
+        self.moves = torch.cat([SIDE_MOVES * size for size in sizes])
+
+    def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
+        """(B,) bool: which rows changed."""
+        own, slots = present(state, rows)
+        offers = other_boxes(state, own, slots, self.moves.expand(len(own), -1, -1), self.bounds)
+        helpful = self._together(state, own, slots, race(state, offers, self.rungs, self.keep))
+        answers = race(state, other_boxes(state, own, slots, helpful[:, None], self.bounds), self.rungs[-1:], keep=1)
+        return take(state, answers, answers.worth(state))
+
+    def _together(self, state: SearchState, own: Tensor, slots: Tensor, answers: Answers) -> Tensor:
+        """Of every object the best step of each side that gains, (P, 4) in grid steps."""
+        offers = answers.offers
+        place = torch.searchsorted(group_of(state, own, slots), offers.groups)
+        step = boxes_of_offers(state, offers) - boxes_of(state, own, slots)[place]    # (O, 4), one side of it not 0
+        total, best = torch.zeros(len(own), 4, dtype=torch.long), torch.zeros(len(own), 4)
+        for index, side in enumerate(step.abs().argmax(dim=1).tolist()):
+            if answers.gain[index] > best[place[index], side]:
+                best[place[index], side] = answers.gain[index]
+                total[place[index], side] = step[index, side]
+        return total
+
+
+def boxes_of_offers(state: SearchState, offers: Offers) -> Tensor:
+    """Boxes that offers of one object bring, in grid coordinates, (O, 4)."""
+    return corners_to_steps(offers.objects[:, 0, 1:], state.vocabulary.grid)
+
+
+class InTurn:
+    """Moves one after the other, in rounds, as long as something changes.
+
+    Args:
+        moves: each called with a state and rows, to say which rows it changed.
+        rounds: at most; rows that a round did not change are left out of the next.
+    """
+
+    def __init__(self, moves: list, rounds: int = 1):
+        self.moves, self.rounds = moves, rounds
+
+    def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
+        """(B,) bool: which rows changed."""
+        changed = torch.zeros(len(state), dtype=torch.bool)
+        for _ in range(self.rounds):
+            now = torch.zeros(len(state), dtype=torch.bool)
+            for move in self.moves:
+                now |= move(state, rows)
+            changed |= now
+            rows = rows[now[rows]]
+            if not len(rows):
+                break
+        return changed
+
+
+class FirstThatHelps:
+    """The second move where the first changes nothing."""
+
+    def __init__(self, first, second):
+        self.first, self.second = first, second
+
+    def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
+        """(B,) bool: which rows changed."""
+        changed = self.first(state, rows)
+        return changed | self.second(state, rows[~changed[rows]])
