@@ -28,9 +28,12 @@ if hasattr(SDPBackend, 'CUDNN_ATTENTION'):  # torch 2.5
     ENABLED[SDPBackend.CUDNN_ATTENTION] = torch.backends.cuda.cudnn_sdp_enabled
 
 
-if TORCH < (2, 6):
+if TORCH < (2, 7):
     class TransformerEncoderLayer(nn.TransformerEncoderLayer):
-        """Not fused in mixed precision: torch asks for that of GPUs alone, and its fused form fails in that of CPUs."""
+        """Not fused in mixed precision: torch asks for that of GPUs alone, and its fused form fails in that of CPUs.
+
+        In torch 2.6 it fails on tensors without storage alone.
+        """
 
         def forward(self, *args, **kwargs) -> Tensor:
             on_gpus = torch.is_autocast_enabled()
