@@ -3,8 +3,9 @@ import time
 from contextlib import AbstractContextManager
 
 import torch
+from torch import Tensor, nn
 
-__all__ = ['SDPBackend', 'TORCH', 'enabled_kernels', 'leave_process_group', 'sdpa_kernel']
+__all__ = ['SDPBackend', 'TORCH', 'TransformerEncoderLayer', 'enabled_kernels', 'leave_process_group', 'sdpa_kernel']
 
 # Major and minor version.
 TORCH = tuple(int(part) for part in torch.__version__.split('.')[:2])
@@ -25,6 +26,24 @@ ENABLED = {SDPBackend.FLASH_ATTENTION: torch.backends.cuda.flash_sdp_enabled,
            SDPBackend.MATH: torch.backends.cuda.math_sdp_enabled}
 if hasattr(SDPBackend, 'CUDNN_ATTENTION'):  # torch 2.5
     ENABLED[SDPBackend.CUDNN_ATTENTION] = torch.backends.cuda.cudnn_sdp_enabled
+
+
+if TORCH < (2, 7):
+    class TransformerEncoderLayer(nn.TransformerEncoderLayer):
+        """Not fused in mixed precision: torch asks for that of GPUs alone, and its fused form fails in that of CPUs.
+
+        In torch 2.6 it fails on tensors without storage alone.
+        """
+
+        def forward(self, *args, **kwargs) -> Tensor:
+            on_gpus = torch.is_autocast_enabled()
+            torch.set_autocast_enabled(on_gpus or torch.is_autocast_cpu_enabled())
+            try:
+                return super().forward(*args, **kwargs)
+            finally:
+                torch.set_autocast_enabled(on_gpus)
+else:
+    TransformerEncoderLayer = nn.TransformerEncoderLayer
 
 
 def enabled_kernels() -> list[SDPBackend]:

@@ -4,11 +4,21 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import nn
 
+from dive_mmdet.compat import TORCH, SDPBackend, sdpa_kernel
+
 
 def compile_in_place(network: nn.Module) -> None:
     """Compile `network` at its first use, under the names that its weights have."""
     network.compile()
     network.register_load_state_dict_post_hook(_forget)
+
+
+def compiled_settings(network: nn.Module) -> AbstractContextManager:
+    """Within it a compiled network is run."""
+    if TORCH < (2, 2) and torch.is_grad_enabled() and next(network.parameters()).is_cpu:
+        # The compiler of torch 2.1 mistakes the memory order of what the fused attention of a CPU gives.
+        return sdpa_kernel([SDPBackend.MATH])
+    return packed_weights(network)
 
 
 def packed_weights(network: nn.Module) -> AbstractContextManager:

@@ -2,6 +2,7 @@
 import torch
 from torch import Tensor, nn
 
+from dive_mmdet.compat import TransformerEncoderLayer
 from dive_mmdet.layout.vocabulary import TOKENS_PER_OBJECT
 from dive_mmdet.registry import MODELS
 
@@ -27,8 +28,8 @@ class ObjectEncoder(nn.Module):
         self.row_dim, self.context_dim = row_dim, width
         self.join = self._join(TOKENS_PER_OBJECT * row_dim, width)
         self.join_crop = self._join(2 * row_dim, width)
-        layer = nn.TransformerEncoderLayer(width, num_heads, 4 * width, dropout=0.0, activation='gelu',
-                                           batch_first=True, norm_first=True)
+        layer = TransformerEncoderLayer(width, num_heads, 4 * width, dropout=0.0, activation='gelu', batch_first=True,
+                                        norm_first=True)
         self.layers = nn.TransformerEncoder(layer, num_layers, enable_nested_tensor=False)
 
     @staticmethod

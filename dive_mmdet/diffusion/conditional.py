@@ -11,7 +11,7 @@ from dive_mmdet.moved import refuse
 from dive_mmdet.registry import MODELS
 
 from .checkpointing import checkpoint_blocks
-from .compiling import compile_in_place, packed_weights
+from .compiling import compile_in_place, compiled_settings
 from .schedule import PREDICTION_TYPES
 
 MOVED = {name: f'`model.loss.{new}` in the config that trains' for name, new in dict(
@@ -94,7 +94,7 @@ class ConditionalGenerator(BaseModule):
     def predict(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
         """The denoiser's output, of type `prediction_type`, (B, c, h, w); arguments as of `predict_noise`."""
         context = self.condition(rows)
-        with packed_weights(self.denoiser) if self.compiled else nullcontext():
+        with compiled_settings(self.denoiser) if self.compiled else nullcontext():
             return self.denoiser(x_t.contiguous(memory_format=self.memory_format), t, context)
 
     @abstractmethod

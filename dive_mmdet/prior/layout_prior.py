@@ -5,6 +5,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from dive_mmdet.checkpoints.loading import require_all_weights
+from dive_mmdet.compat import TransformerEncoderLayer
 from dive_mmdet.diffusion.noise_bank import NoiseBank, stratified_timesteps
 from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
 from dive_mmdet.layout.vocabulary import TOKENS_PER_OBJECT
@@ -49,8 +50,8 @@ class LayoutPrior(BaseModule):
             self.embed_crop, self.predict_crop = nn.Linear(2 * row_dim, width), nn.Linear(width, 2 * row_dim)
         self.time = nn.Sequential(Timesteps(width, flip_sin_to_cos=True, downscale_freq_shift=0),
                                   TimestepEmbedding(width, width))
-        layer = nn.TransformerEncoderLayer(width, num_heads, 4 * width, dropout=0.0, activation='gelu',
-                                           batch_first=True, norm_first=True)
+        layer = TransformerEncoderLayer(width, num_heads, 4 * width, dropout=0.0, activation='gelu', batch_first=True,
+                                        norm_first=True)
         self.layers = nn.TransformerEncoder(layer, num_layers, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)
         require_all_weights(self, 'the layout prior')

@@ -20,6 +20,7 @@ from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import Runner
 from mmpretrain import ImageClassificationInferencer
 
+from dive_mmdet.compat import TORCH
 from dive_mmdet.datasets import DigitStringComposer
 from dive_mmdet.engine.run_state import RunState
 from dive_mmdet.hooks import InversionHook, LayoutPriorHook
@@ -178,7 +179,8 @@ def assert_obeyed(samples, config: Path, weights: Path, options: dict) -> None:
             energy = likelihood.energy(latents[None], rows)
             if model.prior is not None:
                 energy = energy + config.model.prior_weight * model.prior.energy(rows)
-        assert sample['inversion']['energy'] == pytest.approx(float(energy), rel=2e-5)
+        # A precision that got lost would be 4e-6 to 2e-5 away.
+        assert sample['inversion']['energy'] == pytest.approx(float(energy), rel=1e-6)
         objects = 0 if model.prior is None else int(model.backbone.vocabulary.is_present(ids).sum())
         loops = [4] if 'max_nfe' in config.model.inverter else [3 + 3 + 1, 3 + 3 + 2]  # the same layout twice costs one
         assert sample['nfe'] in [len(likelihood) * (loop + 10 * objects) for loop in loops]
@@ -217,6 +219,7 @@ def test_the_quality_of_a_search_is_judged_by_the_models_keys(detector, tmp_path
         assert sum(item[2] for item in asked) == 3 * 5 * IMAGES and ('likelihood_alone' in said) == (not chosen)
 
 
+@pytest.mark.skipif(TORCH < (2, 3), reason='planning a search needs torch 2.3')
 @pytest.mark.parametrize('options, said', [
     ((), 'evaluations an image: 16,'), (('model.inverter.loops=5', 'model.objective.num_pairs=3'), 'image: 60,'),
     (('model.objective.precision=bfloat16', 'model.batch_size=3'), 'memory in bfloat16, batch 3: ')])

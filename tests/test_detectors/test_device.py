@@ -3,6 +3,8 @@ import pytest
 import torch
 from evaluations_per_second import digit_scenes, shipped_detector
 
+from dive_mmdet.compat import TORCH
+
 # Of a search that takes a CPU seconds; a GPU runs the shipped one.
 CHEAP = dict(candidates=2, finalists=1, hypotheses=1, max_moves=2, polish_rounds=1, revisit=0, final_pairs=4)
 # Relative error of the energies: what the product's mantissa leaves, and how near to float32 it must not come.
@@ -31,6 +33,8 @@ def test_the_search_ends_as_on_a_cpu_and_is_as_good_as_it_says(device):
 
 @pytest.mark.parametrize('precision', PRECISIONS)
 def test_energies_are_as_exact_as_their_precision(precision, device):
+    if precision == 'float16' and device == 'cpu' and TORCH < (2, 3):
+        pytest.skip('autocast on a CPU knows float16 since torch 2.3')
     exact, model = shipped_detector().double(), shipped_detector(device)
     model.likelihood.precision = precision
     ids = torch.randint(10, (3, 12), generator=torch.Generator().manual_seed(0))

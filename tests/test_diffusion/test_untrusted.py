@@ -26,6 +26,7 @@ from safetensors.torch import save_file
 
 from dive_mmdet.checkpoints.inert_pickle import inert_pickle
 from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, guard_loading, load_untrusted
+from dive_mmdet.compat import TORCH
 from dive_mmdet.diffusion.first_stage import KLFirstStage
 from dive_mmdet.engine.configured import load_config
 from dive_mmdet.engine.run import run_test
@@ -87,6 +88,8 @@ def data(tmp_path):
         f'{part}_evaluator.ann_file': f'{tmp_path}/truth.json'}.items()}
 
 
+@pytest.mark.skipif(TORCH >= (2, 6) and not hasattr(mmengine_checkpoint, '_safe_torch_load'),
+                    reason='the original mmengine leaves it to torch, which builds nothing since 2.6')
 def test_mmengines_own_loader_builds_anything(tmp_path):
     """What the other tests would see if nobody guarded."""
     torch.save(dict(extra=Call(open, str(tmp_path / 'made'), 'w')), tmp_path / 'bad.pth')

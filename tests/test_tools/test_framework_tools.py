@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / 'docs/framework_tools.md').read_text()
 TOOLS = {framework: Path(find_spec(framework).submodule_search_locations[0]) / '.mim/tools'
          for framework in ('mmdet', 'mmpretrain')}
+# Of the original mmdet seaborn's, of the fork matplotlib's, which have no name in common.
+STYLE = 'dark' if 'seaborn' in (TOOLS['mmdet'] / 'analysis_tools/analyze_logs.py').read_text() else 'default'
 RUNS = {name: (config, run) for name, config, run in
         re.findall(r'^\| ([\w -]+) \| (configs/\S+) \| (\w*)', PAGE, re.MULTILINE)}
 SCENES, DIGITS = 4, 8
@@ -60,7 +62,8 @@ COMMANDS = [pytest.param(command.strip('`'), name, gives.strip('`'), id=f'{comma
 def run(command: str, name: str = '') -> None:
     """A command of the page in this process."""
     config, files = RUNS.get(name, ('', ''))
-    values = {'$CONFIG': config, '$RUN': files, **{f'${key.upper()}': str(path) for key, path in TOOLS.items()}}
+    values = {'$CONFIG': config, '$RUN': files, '$STYLE': STYLE,
+              **{f'${key.upper()}': str(path) for key, path in TOOLS.items()}}
     for key, value in values.items():
         command = command.replace(key, value)
     _, tool, *arguments = shlex.split(command)
