@@ -43,7 +43,7 @@ class StepSides:
 
 
 class MoveSides:
-    """Single sides out and in by given steps; those that help, of an object together.
+    """Single sides out and in by given steps; of an object those that help together, or the best alone.
 
     Args:
         bounds: shortest and longest side in grid steps.
@@ -59,12 +59,12 @@ class MoveSides:
         """(B,) bool: which rows changed."""
         own, slots = present(state, rows)
         offers = other_boxes(state, own, slots, self.moves.expand(len(own), -1, -1), self.bounds)
-        helpful = self._together(state, own, slots, race(state, offers, self.rungs, self.keep))
-        answers = race(state, other_boxes(state, own, slots, helpful[:, None], self.bounds), self.rungs[-1:], keep=1)
+        helpful = self._helpful(state, own, slots, race(state, offers, self.rungs, self.keep))
+        answers = race(state, other_boxes(state, own, slots, helpful, self.bounds), self.rungs[-1:], keep=1)
         return take(state, answers, answers.worth(state))
 
-    def _together(self, state: SearchState, own: Tensor, slots: Tensor, answers: Answers) -> Tensor:
-        """Of every object the best step of each side that gains, (P, 4) in grid steps."""
+    def _helpful(self, state: SearchState, own: Tensor, slots: Tensor, answers: Answers) -> Tensor:
+        """Of every object the best step of each side that gains, together and the best alone, (P, 2, 4)."""
         offers = answers.offers
         place = torch.searchsorted(group_of(state, own, slots), offers.groups)
         step = boxes_of_offers(state, offers) - boxes_of(state, own, slots)[place]    # (O, 4), one side of it not 0
@@ -73,7 +73,7 @@ class MoveSides:
             if answers.gain[index] > best[place[index], side]:
                 best[place[index], side] = answers.gain[index]
                 total[place[index], side] = step[index, side]
-        return total
+        return torch.stack([total, total * (best == best.amax(dim=1, keepdim=True))], dim=1)
 
 
 def boxes_of_offers(state: SearchState, offers: Offers) -> Tensor:
