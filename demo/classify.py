@@ -16,6 +16,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from arguments import folder, whole_number
+
 if TYPE_CHECKING:  # what takes seconds to import comes after the first line that is printed
     from dive_mmdet.engine.records.record import Record
 
@@ -97,15 +99,14 @@ def table(report: dict[str, dict]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--images', type=int, default=100, help='of each data set')
-    parser.add_argument('--few', type=int, default=16, help='images of the methods that take minutes')
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/demo_classify'))
+    parser.add_argument('--images', type=whole_number, default=100, help='of each data set')
+    parser.add_argument('--few', type=whole_number, default=16, help='images of the methods that take minutes')
+    parser.add_argument('--out', type=folder, default=folder('work_dirs/demo_classify'))
     parser.add_argument('--precision', default='auto',
                         help='of the objective; by default bfloat16 where this machine multiplies it in hardware')
     args = parser.parse_args()
     if min(args.images, args.few) < 2:
         sys.exit('--images and --few must be at least 2: an interval of one image is none.')
-    args.out = args.out.resolve()
     os.chdir(ROOT)
     warnings.filterwarnings('ignore')
     from dive_mmdet.analysis.classification_picture import draw_accuracy

@@ -18,6 +18,7 @@ import dive_mmdet  # noqa: F401  before torch, whose threads it sets
 
 # isort: split
 import torch
+from arguments import folder, whole_number
 from classify import DATA_SETS, METHODS, ROOT, weights_of
 from mmengine.hooks import Hook
 from mmengine.registry import DATASETS, DefaultScope
@@ -121,13 +122,12 @@ def draw(report: dict[str, dict[str, dict]], out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--classes', type=int, nargs='+', default=[10, 100, 1000])
-    parser.add_argument('--images', type=int, default=40)
-    parser.add_argument('--few', type=int, default=8, help='images of the methods that take minutes')
+    parser.add_argument('--classes', type=whole_number, nargs='+', default=[10, 100, 1000])
+    parser.add_argument('--images', type=whole_number, default=40)
+    parser.add_argument('--few', type=whole_number, default=8, help='images of the methods that take minutes')
     parser.add_argument('--precision', default='auto')
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/nfe_by_classes'))
+    parser.add_argument('--out', type=folder, default=folder('work_dirs/nfe_by_classes'))
     args = parser.parse_args()
-    args.out = args.out.resolve()
     os.chdir(ROOT)
     warnings.filterwarnings('ignore')
     precision = fastest_precision() if args.precision == 'auto' else args.precision
