@@ -5,6 +5,8 @@ import pytest
 import torch
 from helpers.painting import PaintingGenerator, TiltedPrior, objects_of, painted_scenes
 
+from dive_mmdet.engine.configured import load_config
+from dive_mmdet.engine.run import run_test
 from dive_mmdet.inversion import LayoutInverter
 
 ANCHORS = dict(scales=[0.25, 0.4], ratios=[1.0, 0.5, 2.0])
@@ -195,3 +197,13 @@ def test_a_setting_that_is_none_is_refused(changes, sentence):
     with pytest.raises(ValueError) as error:
         search(**changes)
     assert sentence in str(error.value)
+
+
+def test_a_detector_is_tested_with_it(tiny_detector, tmp_path):
+    """By the run behind every tool; the evaluations that each image may cost are bounded."""
+    inverter = dict(_delete_=True, type='dive_mmdet.LayoutInverter', anchors=dict(scales=[0.5], ratios=[1.0]),
+                    max_nfe=300)
+    config = load_config(str(tiny_detector / 'config.py'), {'model.inverter': inverter, 'model.objective.num_pairs': 4})
+    run = run_test(config, str(tiny_detector / 'weights.pth'), tmp_path, show=lambda line: None)
+    assert len(run.records) == 4 and run.settings['inverter']['type'] == 'dive_mmdet.LayoutInverter'
+    assert all(0 < record.nfe <= 300 for record in run.records.values())
