@@ -11,7 +11,7 @@ FAMILY ?= forks
 VENV ?= .venv$(if $(filter-out forks,$(FAMILY)),-$(FAMILY))
 PYTEST_ARGS ?=
 # One thread each: processes of several threads slow one another down.
-TEST_PROCESSES ?= auto
+TEST_PROCESSES ?= logical
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint test demo demo-classify train-demo train-classify
