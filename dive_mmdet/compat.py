@@ -37,7 +37,8 @@ if TORCH < (2, 7):
 
         def forward(self, *args, **kwargs) -> Tensor:
             on_gpus = torch.is_autocast_enabled()
-            torch.set_autocast_enabled(on_gpus or torch.is_autocast_cpu_enabled())
+            on_cpus = torch.is_autocast_cpu_enabled() if TORCH < (2, 4) else torch.is_autocast_enabled('cpu')
+            torch.set_autocast_enabled(on_gpus or on_cpus)
             try:
                 return super().forward(*args, **kwargs)
             finally:
