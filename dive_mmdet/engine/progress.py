@@ -26,7 +26,8 @@ class Progress:
         self.stored = self.computed = self.failed = 0
         self.seconds = self.nfe = 0.0
         self.metric = ''
-        self._began, self._ended = time.monotonic(), threading.Event()
+        self._began = self._last = time.monotonic()
+        self._ended = threading.Event()
         self._live = sys.stderr.isatty()
 
     @property
@@ -37,6 +38,7 @@ class Progress:
     def add(self, seconds: float, nfe: float) -> None:
         """An image was computed."""
         self.computed, self.seconds, self.nfe = self.computed + 1, self.seconds + seconds, self.nfe + nfe
+        self._last = time.monotonic()
         if self.computed == 1:
             self.say(self.line())
 
@@ -52,7 +54,10 @@ class Progress:
         if not self.computed and self.done < self.total:  # the first ones, on which a compiler may work too
             return f'{self.title}{self.done}/{self.total} images, {time.monotonic() - self._began:.0f} s so far'
         eta = timedelta(seconds=round(now['seconds_per_image'] * (self.total - self.done)))
-        parts = [f'{self.title}{self.done}/{self.total} images', f'{self.stored} from the store' * bool(self.stored),
+        going = time.monotonic() - self._last  # what moves while a batch is searched
+        parts = [f'{self.title}{self.done}/{self.total} images',
+                 f'the next for {going:.0f} s' * (self.done < self.total and going >= 1),
+                 f'{self.stored} from the store' * bool(self.stored),
                  f'{self.failed} failed' * bool(self.failed), f'eta {eta}',
                  f'{now["seconds_per_image"]:.2f} s and {now["nfe_per_image"]:.0f} evaluations an image',
                  self.metric]
@@ -68,6 +73,8 @@ class Progress:
         self._thread.join()
         if self._live:
             print(file=sys.stderr)
+        if not self.metric.endswith(f'of the first {self.done}'):  # the whole run's follows
+            self.metric = ''
         self.say(self.line())
 
     def _speak(self) -> None:
