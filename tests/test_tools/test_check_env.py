@@ -165,6 +165,21 @@ def test_the_status_says_whether_searches_run(check_env, monkeypatch, capsys, ab
     assert f'{sys.version_info.major}.{sys.version_info.minor}' in out
 
 
+@pytest.mark.parametrize('active', [True, False])
+def test_an_environment_that_is_prepared_here_comes_first(check_env, monkeypatch, capsys, tmp_path, active):
+    """Where something is missing and another environment is active."""
+    (tmp_path / '.venv/bin').mkdir(parents=True)
+    (tmp_path / '.venv/bin/python').touch()
+    monkeypatch.setattr(check_env, 'ROOT', tmp_path)
+    monkeypatch.setattr(check_env.sys, 'prefix', str(tmp_path / '.venv') if active else sys.prefix)
+    monkeypatch.setattr(check_env, 'search', lambda use: 'a bar is found')
+    monkeypatch.setattr(check_env, 'installed_version', lambda package: None)
+    monkeypatch.setattr(check_env, 'try_imports', lambda modules: dict.fromkeys(modules, 'ModuleNotFoundError: no'))
+    check_env.main()
+    out = capsys.readouterr().out
+    assert ('- `make setup` has prepared .venv here: activate it' in out) != active
+
+
 def test_a_search_that_fails_gives_its_last_line_as_the_reason(check_env):
     use = check_env.USES['Classification']
     with pytest.raises(RuntimeError, match='^FileNotFoundError: .*none.pth can not be found'):

@@ -270,6 +270,10 @@ def main() -> int:
     print(table(findings))
     print(summarise_others(tested, installed))
     advice = [finding.advice for finding in findings if finding.advice]
+    prepared = [path for path in sorted(ROOT.glob('.venv*')) if (path / 'bin/python').exists()]
+    if advice and prepared and Path(sys.prefix) not in prepared:
+        advice.insert(0, f'`make setup` has prepared {prepared[0].name} here: activate it (`. {prepared[0].name}/bin/'
+                         'activate`), and the rest may not be needed')
     if advice:
         print('\nWhat to do:', *(f'- {line}.' for line in advice), sep='\n')
     print()
