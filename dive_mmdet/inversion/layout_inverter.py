@@ -16,7 +16,7 @@ from .search.classes import ChangeClasses, Reclassify
 from .search.judge import class_evidence, judging_nfe, settled
 from .search.objects import remove_objects
 from .search.rearrange import RearrangeObjects
-from .search.settings import Add, Anchors, Boxes, Classes, Rearrange, Rescore, group
+from .search.settings import Add, Anchors, Boxes, Classes, Rearrange, Rescore, group, require_count
 from .search.state import SearchState
 from .trace import Trace
 
@@ -28,7 +28,8 @@ class LayoutInverter:
     What one object's box or class changes of the error stays near its box. So changes of objects that lie apart are
     put into one layout, and what each of them gains is read inside the boxes that it takes away and brings. Such a
     joint answer only chooses: a change stays if the energy of the layout as a whole, with `object_cost` for every
-    object, falls (`SearchState.accept`).
+    object, falls (`SearchState.accept`). Energies of the trace are on the pairs that layouts were judged on then; with
+    the last look they begin anew, on the whole bank.
 
     Args:
         anchors, add, boxes, classes, rearrange, rescore: groups of settings, see `search/settings.py`.
@@ -38,7 +39,8 @@ class LayoutInverter:
             nothing is asked.
 
     Raises:
-        ValueError: an unknown setting, or (when inverting) a budget that does not pay for judging the empty layout.
+        ValueError: an unknown or wrong setting, or (when inverting) a budget that does not pay for judging the empty
+            layout.
     """
 
     def __init__(self, anchors: dict, add: dict | None = None, boxes: dict | None = None, classes: dict | None = None,
@@ -48,6 +50,7 @@ class LayoutInverter:
         self.boxes, self.classes = group(Boxes, boxes or {}, 'boxes'), group(Classes, classes or {}, 'classes')
         self.rearrange = group(Rearrange, rearrange or {}, 'rearrange')
         self.rescore = group(Rescore, rescore or {}, 'rescore')
+        require_count(pairs, 'pairs')
         self.object_cost, self.pairs, self.max_nfe = object_cost, pairs, max_nfe
         self.dictionary, self.shared_nfe = None, 0
 
@@ -63,6 +66,7 @@ class LayoutInverter:
         trace.add(images, state.ids, state.energy)
         self._search(state, trace)
         state.extend(posterior.num_pairs)
+        trace.add(images, state.ids, state.energy)
         self._note(state, trace, self.last_steps(state, images))
         meter.judge()
         return self._conclude(state, trace)
@@ -88,7 +92,8 @@ class LayoutInverter:
         self.polish = InTurn([move, classes, move])
         self.reclassify = Reclassify(self.classes, move)
         rescore = self.rescore
-        step = StepSides(bounds, steps(boxes.longest), rescore.rungs[0], rescore.rungs, rescore.keep - 1)
+        # The gradient offers half as many steps of an object as there are single ones.
+        step = StepSides(bounds, steps(boxes.longest), rescore.rungs[0], rescore.rungs, max(1, rescore.keep - 1))
         self.last_steps = InTurn([FirstThatHelps(step, MoveSides(bounds, (1,), rescore.rungs, rescore.keep))],
                                  rescore.rounds)
 

@@ -92,6 +92,18 @@ def test_the_trace_ends_at_the_answer_and_spends_more_and_more():
         assert energies == sorted(energies, reverse=True) and energies[-1] < 1e-6
 
 
+def test_the_trace_of_the_last_look_is_on_the_whole_bank():
+    """Energies depend on the noise here; judged on two pairs first and on eight at last."""
+    generator = PaintingGenerator(leak=0.3)
+    posterior = posterior_of(generator, painted_scenes(generator, [9]), num_pairs=8)
+    found = search(pairs=2).invert(posterior)
+    for image, course in enumerate(found.trace):
+        ids = torch.tensor(course[-1][2])[None]
+        assert torch.equal(ids[0], found.ids[image])
+        torch.testing.assert_close(course[-1][1], float(posterior.energy(torch.tensor([image]), ids)))
+        assert course[-1][1] == float(found.energy[image])
+
+
 def test_every_evaluation_is_counted_once():
     """Those of single images, and the dictionary, which all images share and the next search still has."""
     generator = PaintingGenerator()
@@ -192,6 +204,9 @@ def test_a_budget_must_pay_for_the_empty_layout():
 @pytest.mark.parametrize('changes, sentence', [
     (dict(add=dict(candidate=3)), '`model.inverter.add` has no setting `candidate`: it has area_exponent, candidates'),
     (dict(anchors=dict(ratios=[1.0])), '`model.inverter.anchors` lacks `scales`: it has '),
+    (dict(add=dict(keep=0)), '`model.inverter.add.keep` is 0: give a whole number of 1 or more.'),
+    (dict(rescore=dict(class_pairs=1.5)), '`model.inverter.rescore.class_pairs` is 1.5: give a whole number'),
+    (dict(pairs=0), '`model.inverter.pairs` is 0: give a whole number of 1 or more.'),
     (dict(classes=dict(rungs=[8, 4])), '`model.inverter.classes.rungs` compares on more and more pairs, got')])
 def test_a_setting_that_is_none_is_refused(changes, sentence):
     with pytest.raises(ValueError) as error:

@@ -2,6 +2,8 @@
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 
+AT_LEAST_ONE = {'anchors', 'candidates', 'class_keep', 'class_pairs', 'keep', 'pairs', 'scan_pairs'}
+
 
 @dataclass(frozen=True)
 class Anchors:
@@ -114,7 +116,7 @@ def group(kind: type, settings: Mapping, name: str):
     """A group of settings from what a config says of it.
 
     Raises:
-        ValueError: an unknown or missing key, or rungs that do not ascend.
+        ValueError: an unknown or missing key, rungs that do not ascend, or a number of pairs or offers below 1.
     """
     known = {part.name for part in fields(kind)}
     needed = {part.name for part in fields(kind) if part.default is MISSING}
@@ -127,4 +129,12 @@ def group(kind: type, settings: Mapping, name: str):
     if not rungs or rungs != sorted(set(rungs)) or rungs[0] < 1:
         raise ValueError(f'`model.inverter.{name}.rungs` compares on more and more pairs, got {rungs}: give ascending '
                          'numbers from 1.')
+    for key in known & AT_LEAST_ONE:
+        require_count(getattr(built, key), f'{name}.{key}')
     return built
+
+
+def require_count(value: int, key: str) -> None:
+    """Raises ValueError where a setting of the search is no whole number of 1 or more."""
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f'`model.inverter.{key}` is {value!r}: give a whole number of 1 or more.')
