@@ -16,7 +16,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arguments import folder, whole_number
+from dive_mmdet.arguments import at_least_one, folder
 
 if TYPE_CHECKING:  # what takes seconds to import comes after the first line that is printed
     from dive_mmdet.engine.records.record import Record
@@ -99,8 +99,8 @@ def table(report: dict[str, dict]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--images', type=whole_number, default=100, help='of each data set')
-    parser.add_argument('--few', type=whole_number, default=16, help='images of the methods that take minutes')
+    parser.add_argument('--images', type=at_least_one, default=100, help='of each data set')
+    parser.add_argument('--few', type=at_least_one, default=16, help='images of the methods that take minutes')
     parser.add_argument('--out', type=folder, default=folder('work_dirs/demo_classify'))
     parser.add_argument('--precision', default='auto',
                         help='of the objective; by default bfloat16 where this machine multiplies it in hardware')

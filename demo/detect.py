@@ -16,7 +16,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arguments import folder, whole_number
+from dive_mmdet.arguments import at_least_one, folder
 
 if TYPE_CHECKING:  # what takes seconds to import comes after the first line that is printed
     from dive_mmdet.engine.run import Run
@@ -61,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--ann-file', default='val_32.json', help='of data/digit_scenes: val.json, val_60.json, ...')
     parser.add_argument('--out', type=folder, default=folder('work_dirs/demo'))
-    parser.add_argument('--batch-size', type=whole_number, default=8)
+    parser.add_argument('--batch-size', type=at_least_one, default=8)
     parser.add_argument('--precision', default='auto',
                         help="of DIVE's objective; by default bfloat16 where this machine multiplies it in hardware")
     parser.add_argument('--compile', action='store_true', help='the generator: worth it from about 60 images on')

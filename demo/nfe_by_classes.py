@@ -18,12 +18,12 @@ import dive_mmdet  # noqa: F401  before torch, whose threads it sets
 
 # isort: split
 import torch
-from arguments import folder, whole_number
 from classify import DATA_SETS, METHODS, ROOT, weights_of
 from mmengine.hooks import Hook
 from mmengine.registry import DATASETS, DefaultScope
 from torch import nn
 
+from dive_mmdet.arguments import at_least_one, folder
 from dive_mmdet.diffusion.precision import fastest_precision
 from dive_mmdet.engine.configured import load_config
 from dive_mmdet.engine.run import run_test
@@ -122,9 +122,9 @@ def draw(report: dict[str, dict[str, dict]], out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--classes', type=whole_number, nargs='+', default=[10, 100, 1000])
-    parser.add_argument('--images', type=whole_number, default=40)
-    parser.add_argument('--few', type=whole_number, default=8, help='images of the methods that take minutes')
+    parser.add_argument('--classes', type=at_least_one, nargs='+', default=[10, 100, 1000])
+    parser.add_argument('--images', type=at_least_one, default=40)
+    parser.add_argument('--few', type=at_least_one, default=8, help='images of the methods that take minutes')
     parser.add_argument('--precision', default='auto')
     parser.add_argument('--out', type=folder, default=folder('work_dirs/nfe_by_classes'))
     args = parser.parse_args()

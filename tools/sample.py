@@ -20,8 +20,8 @@ from mmengine.registry import DATASETS, MODELS, DefaultScope
 from mmengine.runner import load_checkpoint
 from PIL import Image, ImageDraw
 
+from dive_mmdet.arguments import at_least_one
 from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, guard_loading
-from dive_mmdet.engine.configured import at_least_one
 from dive_mmdet.layout import LayoutTokenizer
 
 SCALE = 3  # of an image's pixel in the picture

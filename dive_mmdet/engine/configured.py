@@ -8,6 +8,8 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
+from dive_mmdet.arguments import at_least_one
+
 # What a Runner and the frameworks' tools read although a config need not have it.
 OF_THE_RUNNER = {*signature(Runner.__init__).parameters, 'activation_checkpointing', 'auto_scale_lr', 'compile',
                  'custom_imports', 'efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg', 'sync_bn',
@@ -25,13 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser, checkpoint: bool = True) -> N
     parser.add_argument('--img-prefix', default=None, help="relative to the data root, instead of the config's")
     parser.add_argument('--images', type=at_least_one, default=None, help='the first ones only')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='KEY=VALUE of the config')
-
-
-def at_least_one(text: str) -> int:
-    """A whole number of a command line."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of 1 or more")
-    return int(text)
 
 
 def config_of(args: argparse.Namespace) -> Config:

@@ -11,8 +11,9 @@ from .meter import Meter
 from .moves import coarse_boxes
 from .posterior import Posterior
 from .search.add import AddObjects
-from .search.boxes import FirstThatHelps, InTurn, MoveSides, StepSides
+from .search.boxes import MoveSides, StepSides
 from .search.classes import ChangeClasses, Reclassify
+from .search.in_turn import FirstThatHelps, InTurn
 from .search.judge import class_evidence, judging_nfe, settled
 from .search.objects import remove_objects
 from .search.rearrange import RearrangeObjects

@@ -71,7 +71,7 @@ class Posterior:
         places = self.cache.find(images, ids)
         self._fill(places, images, ids, count)
         energy = self.cache.values[places, :count].mean(dim=1).nan_to_num(nan=float('inf'))
-        return energy if self.prior is None else energy + self.prior_weight * self._prior_energy(ids)
+        return energy if self.prior is None else energy + self.prior_energy(ids)
 
     def known(self, images: Tensor, ids: Tensor) -> Tensor:
         """Energies on the whole bank that were computed already, nan for others; (B,), (B, L) -> (B,), on the CPU."""

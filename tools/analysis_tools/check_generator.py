@@ -26,8 +26,9 @@ import torch
 
 from dive_mmdet.analysis.annotated import load
 from dive_mmdet.analysis.verdict import deaf_to, energy_by_heads, fewest_images, verdict
+from dive_mmdet.arguments import at_least_one
 from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
-from dive_mmdet.engine.configured import add_arguments, at_least_one, config_of
+from dive_mmdet.engine.configured import add_arguments, config_of
 from dive_mmdet.inversion import Likelihood
 from dive_mmdet.inversion.moves import class_moves, move_boxes
 from dive_mmdet.layout.corruptions import shift_one_box, swap_one_label

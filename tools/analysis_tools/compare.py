@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dive_mmdet.arguments import at_least_one
 from dive_mmdet.datasets.annotation_file import AnnotationFile
-from dive_mmdet.engine.configured import at_least_one
 from dive_mmdet.engine.run_state import RunState
 from dive_mmdet.metrics.coco import CocoBootstrap
 

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from dive_mmdet.analysis.annotated import load
-from dive_mmdet.engine.configured import add_arguments, at_least_one, config_of
+from dive_mmdet.arguments import at_least_one
+from dive_mmdet.engine.configured import add_arguments, config_of
 from dive_mmdet.inversion.meter import Meter
 from dive_mmdet.inversion.moves import SIDE_MOVES
 from dive_mmdet.inversion.posterior import Posterior

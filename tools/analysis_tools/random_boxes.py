@@ -18,8 +18,8 @@ import dive_mmdet  # noqa: F401  before torch, whose threads it sets
 import numpy as np
 from mmengine.config import Config
 
+from dive_mmdet.arguments import at_least_one
 from dive_mmdet.datasets.annotation_file import AnnotationFile
-from dive_mmdet.engine.configured import at_least_one
 from dive_mmdet.metrics.coco import coco_scores
 
 

@@ -17,7 +17,8 @@ import dive_mmdet  # noqa: F401  before torch, whose threads it sets
 import torch
 
 from dive_mmdet.analysis.annotated import load
-from dive_mmdet.engine.configured import add_arguments, at_least_one, config_of
+from dive_mmdet.arguments import at_least_one
+from dive_mmdet.engine.configured import add_arguments, config_of
 from dive_mmdet.engine.run_state import RunState
 
 

@@ -6,8 +6,7 @@ from torch import Tensor
 
 from dive_mmdet.inversion.atlas import Atlas
 
-from .boxes import boxes_of_offers
-from .objects import unknown
+from .objects import boxes_of_offers, unknown
 from .offers import FREE, Offers
 from .race import race
 from .settings import Add

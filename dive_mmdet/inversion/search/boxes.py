@@ -2,11 +2,10 @@
 import torch
 from torch import Tensor
 
-from dive_mmdet.inversion.moves import SIDE_MOVES, corners_to_steps
+from dive_mmdet.inversion.moves import SIDE_MOVES
 from dive_mmdet.inversion.slopes import side_slopes
 
-from .objects import boxes_of, group_of, other_boxes, present
-from .offers import Offers
+from .objects import boxes_of, boxes_of_offers, group_of, other_boxes, present
 from .race import Answers, race
 from .state import SearchState
 from .take import take
@@ -74,45 +73,3 @@ class MoveSides:
                 best[place[index], side] = answers.gain[index]
                 total[place[index], side] = step[index, side]
         return torch.stack([total, total * (best == best.amax(dim=1, keepdim=True))], dim=1)
-
-
-def boxes_of_offers(state: SearchState, offers: Offers) -> Tensor:
-    """Boxes that offers of one object bring, in grid coordinates, (O, 4)."""
-    return corners_to_steps(offers.objects[:, 0, 1:], state.vocabulary.grid)
-
-
-class InTurn:
-    """Moves one after the other, in rounds, as long as something changes.
-
-    Args:
-        moves: each called with a state and rows, to say which rows it changed.
-        rounds: at most; rows that a round did not change are left out of the next.
-    """
-
-    def __init__(self, moves: list, rounds: int = 1):
-        self.moves, self.rounds = moves, rounds
-
-    def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
-        """(B,) bool: which rows changed."""
-        changed = torch.zeros(len(state), dtype=torch.bool)
-        for _ in range(self.rounds):
-            now = torch.zeros(len(state), dtype=torch.bool)
-            for move in self.moves:
-                now |= move(state, rows)
-            changed |= now
-            rows = rows[now[rows]]
-            if not len(rows):
-                break
-        return changed
-
-
-class FirstThatHelps:
-    """The second move where the first changes nothing."""
-
-    def __init__(self, first, second):
-        self.first, self.second = first, second
-
-    def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
-        """(B,) bool: which rows changed."""
-        changed = self.first(state, rows)
-        return changed | self.second(state, rows[~changed[rows]])

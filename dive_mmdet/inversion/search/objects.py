@@ -27,6 +27,11 @@ def boxes_of(state: SearchState, rows: Tensor, slots: Tensor) -> Tensor:
     return corners_to_steps(state.vocabulary.objects(state.ids)[rows, slots, 1:], state.vocabulary.grid)
 
 
+def boxes_of_offers(state: SearchState, offers: Offers) -> Tensor:
+    """Boxes that offers of one object bring, in grid coordinates, (O, 4)."""
+    return corners_to_steps(offers.objects[:, 0, 1:], state.vocabulary.grid)
+
+
 def unknown(state: SearchState, boxes: Tensor) -> Tensor:
     """Objects of unknown class, boxes (..., 4) -> (..., 3)."""
     corners = steps_to_corners(boxes, state.vocabulary.grid)

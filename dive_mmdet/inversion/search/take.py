@@ -2,6 +2,8 @@
 import torch
 from torch import Tensor
 
+from dive_mmdet.layout.vocabulary import CLASS
+
 from .offers import FREE, Offers, covered
 from .packing import together
 from .race import Answers, best_of_groups
@@ -103,7 +105,7 @@ def _parts(state: SearchState, trial: SearchState, offers: Offers, place: Tensor
     now = vocabulary.objects(trial.ids)[place[:, None], slots.clamp(min=0)]           # (O, 2, 3)
     before = vocabulary.objects(state.ids)[offers.rows[:, None], slots.clamp(min=0)]
     objects = torch.cat([before, now], dim=1)
-    there = (objects[..., 0] != vocabulary.none) & (slots >= 0).repeat(1, 2)
+    there = (objects[..., CLASS] != vocabulary.none) & (slots >= 0).repeat(1, 2)
     seen = covered(objects, there, vocabulary, state.shape)
     growth = there[:, 2:].sum(dim=1) - there[:, :2].sum(dim=1)
     gains = _fall(state, offers.rows, trial, place, seen) > state.object_cost * growth
