@@ -113,3 +113,17 @@ def random_scene(generator, count, seed):
 
 def painted_scenes(generator, seeds):
     return [random_scene(generator, count, 10 * count + seed) for seed in seeds for count in (1, 2, 3)]
+
+
+def require_evidence_of_ink(generator, found):
+    """Evidence by brute force on found layouts: a painting's energy is its mean squared error, so its ink says it."""
+    greys = generator.table.weight[generator.vocabulary.class_ids, 2].tolist()
+    for ids, evidence, by_class in zip(found.ids, found.evidence, found.class_evidence):
+        layout = generator.tokenizer.decode(ids)
+        for slot, label, box in zip(layout.slots, layout.labels, layout.boxes):
+            area = float((box[2:] - box[:2]).prod())
+            torch.testing.assert_close(float(evidence[slot]), greys[label] ** 2 * area, rtol=1e-3, atol=1e-5)
+            worse = [(grey - greys[label]) ** 2 * area for grey in greys]
+            torch.testing.assert_close(evidence[slot] - by_class[slot], torch.tensor(worse), rtol=1e-3, atol=1e-5)
+        absent = ~generator.vocabulary.is_present(ids)
+        assert not bool(evidence[absent].any()) and not bool(by_class[absent].any())

@@ -3,7 +3,7 @@ import math
 
 import pytest
 import torch
-from helpers.painting import PaintingGenerator, TiltedPrior, objects_of, painted_scenes
+from helpers.painting import PaintingGenerator, TiltedPrior, objects_of, painted_scenes, require_evidence_of_ink
 
 from dive_mmdet.engine.configured import load_config
 from dive_mmdet.engine.run import run_test
@@ -54,16 +54,7 @@ def test_evidence_is_what_brute_force_says(class_keep):
     generator = PaintingGenerator()
     truth = painted_scenes(generator, [5])
     found = search(rescore=dict(class_pairs=1, class_keep=class_keep)).invert(posterior_of(generator, truth))
-    greys = [0.75, 1.0, 1.25]
-    for ids, evidence, by_class in zip(found.ids, found.evidence, found.class_evidence):
-        layout = generator.tokenizer.decode(ids)
-        for slot, label, box in zip(layout.slots, layout.labels, layout.boxes):
-            area = float((box[2:] - box[:2]).prod())
-            torch.testing.assert_close(float(evidence[slot]), greys[label] ** 2 * area, rtol=1e-3, atol=1e-5)
-            worse = [(grey - greys[label]) ** 2 * area for grey in greys]
-            torch.testing.assert_close(evidence[slot] - by_class[slot], torch.tensor(worse), rtol=1e-3, atol=1e-5)
-        absent = ~generator.vocabulary.is_present(ids)
-        assert not bool(evidence[absent].any()) and not bool(by_class[absent].any())
+    require_evidence_of_ink(generator, found)
 
 
 @pytest.mark.parametrize('batch_size', [1, 7, 512])

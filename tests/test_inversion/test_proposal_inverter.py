@@ -4,7 +4,14 @@ import math
 
 import pytest
 import torch
-from helpers.painting import PaintingGenerator, TiltedPrior, objects_of, painted_scenes, random_scene
+from helpers.painting import (
+    PaintingGenerator,
+    TiltedPrior,
+    objects_of,
+    painted_scenes,
+    random_scene,
+    require_evidence_of_ink,
+)
 
 from dive_mmdet.inversion import ProposalInverter
 from dive_mmdet.inversion.evidence import class_evidence
@@ -36,16 +43,7 @@ def test_what_it_reports_is_what_evidence_and_posterior_say():
     generator = PaintingGenerator()
     truth = painted_scenes(generator, [5])
     found = ProposalInverter(**BOXES).invert(generator.posterior([generator.layout(*scene) for scene in truth]))
-    greys = [0.75, 1.0, 1.25]
-    for ids, evidence, by_class in zip(found.ids, found.evidence, found.class_evidence):
-        layout = generator.tokenizer.decode(ids)
-        for slot, label, box in zip(layout.slots, layout.labels, layout.boxes):
-            area = float((box[2:] - box[:2]).prod())
-            torch.testing.assert_close(float(evidence[slot]), greys[label] ** 2 * area, rtol=1e-3, atol=1e-5)
-            worse = [(grey - greys[label]) ** 2 * area for grey in greys]
-            torch.testing.assert_close(evidence[slot] - by_class[slot], torch.tensor(worse), rtol=1e-3, atol=1e-5)
-        absent = ~generator.vocabulary.is_present(ids)
-        assert not bool(evidence[absent].any()) and not bool(by_class[absent].any())
+    require_evidence_of_ink(generator, found)
 
 
 # Evaluations are not compared: paintings give boxes of exactly equal rank, and rounding decides which is tried first.
