@@ -26,6 +26,16 @@ def setup_env(monkeypatch):
 
 
 @pytest.fixture
+def stages_module(setup_env):
+    return importlib.import_module('stages')
+
+
+@pytest.fixture
+def installer(setup_env):
+    return importlib.import_module('installer')
+
+
+@pytest.fixture
 def mmcv_wheel(setup_env):
     return importlib.import_module('mmcv_wheel')
 
@@ -58,8 +68,9 @@ def test_another_python_is_refused_before_anything_is_written(setup_env, monkeyp
     assert 'make PYTHON=python3.11' in one_sentence(error) and not (tmp_path / 'v').exists()
 
 
-def test_an_old_python_can_read_the_script_that_refuses_it():
-    ast.parse((SETUP / 'setup_env.py').read_text(), feature_version=(3, 6))
+@pytest.mark.parametrize('name', ['setup_env', 'stages', 'installer'])
+def test_an_old_python_can_read_the_scripts_that_refuse_it(name):
+    ast.parse((SETUP / f'{name}.py').read_text(), feature_version=(3, 6))
 
 
 def test_a_python_without_venv_names_the_package_to_install(setup_env, monkeypatch):
@@ -153,15 +164,15 @@ def test_a_stage_that_fails_gives_its_error_the_cure_and_the_log(setup_env, stag
     assert 'noise' in stages.log.read_text()
 
 
-def test_a_long_stage_shows_its_last_line(setup_env, stages, monkeypatch, capsys):
-    monkeypatch.setattr(setup_env, 'HEARTBEAT_S', 0.2)
+def test_a_long_stage_shows_its_last_line(stages_module, stages, monkeypatch, capsys):
+    monkeypatch.setattr(stages_module, 'HEARTBEAT_S', 0.2)
     stages.run(sys.executable, '-c', 'import time; print("fetching torch", flush=True); time.sleep(0.7)', cure='.')
     assert re.search(r'^ +\d+ s  fetching torch$', capsys.readouterr().out, re.M)
 
 
-def test_a_compilation_shows_how_far_it_is(setup_env):
-    assert setup_env.progress('running build_ext\n  [3/24] c++ -MMD -MF /tmp/x.o.d -O2\n') == '3 of 24 files compiled'
-    assert setup_env.progress('') == ''
+def test_a_compilation_shows_how_far_it_is(stages_module):
+    assert stages_module.progress('running build_ext\n  [3/24] c++ -MMD -MF /tmp/x.o.d -O2\n') == '3 of 24 files compiled'
+    assert stages_module.progress('') == ''
 
 
 def test_an_interrupt_ends_the_command_and_what_it_started(setup_env, stages, monkeypatch):
@@ -177,12 +188,12 @@ def test_an_interrupt_ends_the_command_and_what_it_started(setup_env, stages, mo
     assert stages.log.read_text().count('KeyboardInterrupt') >= 2, 'the command and its child both had time to clean up'
 
 
-def test_commands_see_nothing_that_leads_out_of_the_environment(setup_env, stages, monkeypatch, tmp_path):
-    for name in setup_env.LEADING_OUT:
+def test_commands_see_nothing_that_leads_out_of_the_environment(stages_module, stages, monkeypatch, tmp_path):
+    for name in stages_module.LEADING_OUT:
         monkeypatch.setenv(name, str(tmp_path))
     stages.run('env', cure='.')
     seen = dict(line.split('=', 1) for line in stages.log.read_text().splitlines() if '=' in line)
-    assert not set(seen) & set(setup_env.LEADING_OUT)
+    assert not set(seen) & set(stages_module.LEADING_OUT)
     assert seen['PIP_REQUIRE_VIRTUALENV'] == '1' and seen['PATH'] == os.environ['PATH']
 
 
@@ -232,7 +243,7 @@ def test_every_family_has_exact_pins_and_one_of_each_part(setup_env):
 
 # uv
 
-def test_uv_is_told_what_pip_is_configured_with(setup_env, monkeypatch, tmp_path):
+def test_uv_is_told_what_pip_is_configured_with(installer, monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith(('PIP_', 'UV_')) or name == 'SSL_CERT_FILE']:
         monkeypatch.delenv(name)
     config = tmp_path / 'pip.conf'
@@ -241,7 +252,7 @@ def test_uv_is_told_what_pip_is_configured_with(setup_env, monkeypatch, tmp_path
     monkeypatch.setenv('PIP_CONFIG_FILE', str(config))
     monkeypatch.setenv('PIP_INDEX_URL', 'https://wins/simple')
     monkeypatch.setenv('UV_INDEX_STRATEGY', 'first-index')
-    found = setup_env.uv_environment(setup_env.pip_settings(sys.executable))
+    found = installer.uv_environment(installer.pip_settings(sys.executable))
     wanted = {'UV_DEFAULT_INDEX': 'https://wins/simple', 'UV_INDEX': 'https://b/simple https://c/simple',
               'UV_FIND_LINKS': '/one,/two', 'SSL_CERT_FILE': '/ca.pem'}
     assert {name: found[name] for name in wanted} == wanted
@@ -250,7 +261,7 @@ def test_uv_is_told_what_pip_is_configured_with(setup_env, monkeypatch, tmp_path
 
 @pytest.mark.parametrize('fails, last', [
     ((), 'uv pip install'), (('pip install --no-deps uv==1',), 'pip install'), (('uv pip',), 'pip install')])
-def test_pip_installs_where_uv_does_not_get_through(setup_env, monkeypatch, fails, last):
+def test_pip_installs_where_uv_does_not_get_through(setup_env, installer, monkeypatch, fails, last):
     commands = []
 
     class Stages:
@@ -259,8 +270,8 @@ def test_pip_installs_where_uv_does_not_get_through(setup_env, monkeypatch, fail
                 '--disable-pip-version-check', '--no-input', '--no-progress', '--python', 'python')))
             if any(commands[-1].startswith(bad) for bad in fails):
                 raise setup_env.SetupError('it is not to be had.')
-    monkeypatch.setattr(setup_env, 'pip_settings', lambda python: '')
-    packages = setup_env.Installer(Stages(), 'python', '1', cure='.')
+    monkeypatch.setattr(installer, 'pip_settings', lambda python: '')
+    packages = installer.Installer(Stages(), 'python', '1', cure='.')
     packages.prepare()
     packages.install('--no-deps', 'torch==2')
     packages.install('mmengine')

@@ -18,7 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from setup_env import LEADING_OUT, SetupError, cache_base, check_compiler
+from setup_env import cache_base, check_compiler
+from stages import LEADING_OUT, SetupError
 
 GROUPS = 4
 

@@ -13,30 +13,23 @@ import hashlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List
+
+from installer import Installer, check_pip
+from stages import FRESH_GB, SetupError, Stages
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LOCKS = HERE / 'locks'
 FAMILIES = ('forks', 'original', 'original-torch2.6')
 PYTHON_VERSION = (3, 11)
-FRESH_GB, UPDATE_GB = 4.0, 1.0
+UPDATE_GB = 1.0
 CUDA_GB = 5.0  # more, of the CUDA builds that the index has of the originals' torch
-HEARTBEAT_S = 20
-# What would make pip install elsewhere, or Python import from elsewhere, than in the virtual environment.
-LEADING_OUT = ('PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', 'PIP_ROOT', 'PYTHONPATH', 'PYTHONHOME', 'PYTHONUSERBASE',
-               '__PYVENV_LAUNCHER__')
-
-
-class SetupError(Exception):
-    """One sentence: what is wrong and how to cure it."""
 
 
 def locks(family: str) -> List[Path]:
@@ -60,12 +53,6 @@ def fingerprint(family: str) -> str:
     for path in [*locks(family), *sorted(HERE.glob('*.py')), ROOT / 'setup.py']:
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def isolated(environment: Dict[str, str]) -> Dict[str, str]:
-    """`environment` with nothing in it that leads out of a virtual environment; pip refuses to run outside one."""
-    kept = {name: value for name, value in environment.items() if name not in LEADING_OUT}
-    return dict(kept, PYTHONNOUSERSITE='1', PIP_REQUIRE_VIRTUALENV='1')
 
 
 def cache_base() -> Path:
@@ -130,155 +117,6 @@ def check_compiler(scratch: Path) -> None:
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ['no message'])[0]
         raise SetupError(f'`{compiler}` cannot compile against Python ({reason}): {cure}')
-
-
-def pip_settings(python: Path) -> str:
-    """What `pip config list` prints."""
-    return subprocess.run([str(python), '-m', 'pip', 'config', 'list'], env=isolated(os.environ), capture_output=True,
-                          text=True).stdout
-
-
-def check_pip(python: Path) -> None:
-    """Refuse a pip configuration that sends packages elsewhere; the environment's share of it is dropped anyway."""
-    settings = pip_settings(python)
-    for name, value in re.findall(r"^(?:global|install)\.(target|prefix|root|user)='(.*)'$", settings, re.M):
-        if value.lower() not in ('', '0', 'no', 'off', 'false'):
-            raise SetupError(f'The pip configuration sets `{name} = {value}`, which leads out of the virtual '
-                             f'environment: remove that line (`pip config debug` names the file).')
-
-
-def uv_environment(pip_settings: str) -> Dict[str, str]:
-    """What `pip config list` prints, as the variables by which uv takes the same: it reads no configuration of pip's.
-
-    Versions are picked over all indexes, as pip does (uv's default stops at the first that knows a package). What the
-    environment already says to uv stays.
-    """
-    found = {}  # type: Dict[str, str]
-    for section in ('global', 'install', ':env:'):  # the later ones win, as in pip
-        found.update(re.findall(rf"^{section}\.([a-z-]+)='(.*)'$", pip_settings, re.M))
-    names = {'index-url': 'UV_DEFAULT_INDEX', 'extra-index-url': 'UV_INDEX', 'find-links': 'UV_FIND_LINKS',
-             'cert': 'SSL_CERT_FILE', 'trusted-host': 'UV_INSECURE_HOST', 'constraint': 'UV_CONSTRAINT',
-             'proxy': 'ALL_PROXY', 'default-timeout': 'UV_HTTP_TIMEOUT', 'timeout': 'UV_HTTP_TIMEOUT'}
-    ours = {names[name]: ' '.join(value.replace('\\n', ' ').split()) for name, value in found.items() if name in names}
-    ours['UV_FIND_LINKS'] = ours.get('UV_FIND_LINKS', '').replace(' ', ',')
-    ours['UV_INDEX_STRATEGY'] = 'unsafe-best-match'
-    return {name: value for name, value in ours.items() if value and name not in os.environ}
-
-
-class Installer:
-    """Installs packages with uv, which resolves and downloads side by side, or with pip where uv does not get through.
-
-    Both take the same options; docs/install.md has what each takes.
-    """
-
-    def __init__(self, stages: 'Stages', python: Path, uv: str, cure: str):
-        self.stages, self.python, self.uv, self.cure = stages, python, uv, cure
-        self.environment = None  # type: Optional[Dict[str, str]]
-
-    def prepare(self) -> None:
-        """Put uv into the environment; without it, pip does all."""
-        try:
-            self.stages.run(*self._pip(), '--no-deps', f'uv=={self.uv}', cure=self.cure)
-        except SetupError as error:
-            return print(f'    pip installs, since uv could not be had: {error}', flush=True)
-        self.environment = uv_environment(pip_settings(self.python))
-
-    def install(self, *what, cure: Optional[str] = None) -> None:
-        """`what` as pip's command line has it.
-
-        Raises:
-            SetupError: neither uv nor pip could.
-        """
-        if self.environment is not None:
-            try:
-                uv = [self.python, '-m', 'uv', 'pip', 'install', '--no-progress', '--python', self.python]
-                return self.stages.run(*uv, *what, cure=self.cure, environment=self.environment)
-            except SetupError as error:
-                if 'disk filled up' in str(error):
-                    raise
-                print(f'    pip goes on, since uv did not get through: {error}', flush=True)
-                self.environment = None
-        self.stages.run(*self._pip(), *what, cure=cure or self.cure)
-
-    def _pip(self) -> list:
-        return [self.python, '-m', 'pip', 'install', '--disable-pip-version-check', '--no-input']
-
-
-class Stages:
-    """Runs commands in a named stage, shows that they live, keeps their output in one log."""
-
-    def __init__(self, log: Path, total: int):
-        self.log, self.total, self.number = log, total, 0
-
-    def begin(self, what: str) -> None:
-        self.number += 1
-        self.what, self.start = what, time.monotonic()
-        print(f'[set-up {self.number}/{self.total}] {what} ...', flush=True)
-
-    def end(self) -> None:
-        print(f'[set-up {self.number}/{self.total}] done ({time.monotonic() - self.start:.0f} s)', flush=True)
-
-    def run(self, *command, cure: str, environment: Optional[Dict[str, str]] = None) -> None:
-        """Run a command; one line every HEARTBEAT_S seconds says that it is alive and what it does.
-
-        Raises:
-            SetupError: the command failed; `cure` says what to do.
-        """
-        with open(self.log, 'a') as log:
-            log.write(f'\n$ {" ".join(map(str, command))}\n')
-            log.flush()
-            begin = log.tell()
-            process = subprocess.Popen(list(map(str, command)), stdout=log, stderr=subprocess.STDOUT,
-                                       stdin=subprocess.DEVNULL, start_new_session=True,
-                                       env=dict(isolated(os.environ), **environment or {}))
-            try:
-                self._wait(process, begin)
-            finally:
-                if process.poll() is None:
-                    self._interrupt(process)
-        if process.returncode:
-            raise SetupError(self._reason(begin, process.returncode, cure))
-
-    def _wait(self, process: subprocess.Popen, begin: int) -> None:
-        beat = time.monotonic()
-        while process.poll() is None:
-            time.sleep(0.1)
-            if time.monotonic() - beat > HEARTBEAT_S:
-                beat = time.monotonic()
-                print(f'    {beat - self.start:4.0f} s  {progress(self._output(begin, 4000))}', flush=True)
-
-    @staticmethod
-    def _interrupt(process: subprocess.Popen) -> None:
-        """End a command and all that it started, with time to clean up its temporary files."""
-        os.killpg(process.pid, signal.SIGINT)
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
-
-    def _reason(self, begin: int, status: int, cure: str) -> str:
-        text = self._output(begin)
-        if 'No space left on device' in text:
-            return (f'The disk filled up at "{self.what}": free some space there and in the temporary folder (TMPDIR), '
-                    f'{FRESH_GB:.0f} GB in all, 9 GB for a CUDA build of torch, and run the same command again.')
-        errors = re.findall(r'^.*(?:ERROR|error:|Error:).*$', text, re.M) or text.strip().splitlines()[-1:]
-        reason = errors[-1].strip()[:300] if errors else f'exit status {status}'
-        return f'"{self.what}" failed ({reason}): {cure} The whole output is in {self.log}.'
-
-    def _output(self, begin: int, last: Optional[int] = None) -> str:
-        """What the log holds from `begin` on, or no more than the `last` bytes of it."""
-        with open(self.log, 'rb') as log:
-            log.seek(begin if last is None else max(begin, self.log.stat().st_size - last))
-            return log.read().decode(errors='replace')
-
-
-def progress(output: str) -> str:
-    """The last line of a command's output; of a compilation, how far it is."""
-    lines = [line for line in output.splitlines() if line.strip()]
-    last = re.sub(r'\s+', ' ', lines[-1]).strip() if lines else ''
-    compiled = re.match(r'\[(\d+)/(\d+)\]', last)
-    return f'{compiled.group(1)} of {compiled.group(2)} files compiled' if compiled else last[:100]
 
 
 @contextmanager
