@@ -4,9 +4,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dive_mmdet.inversion.halving import best_of_groups, halving
+
 from .offers import Offers, regions
 from .packing import alone, packed
 from .state import SearchState
+
+__all__ = ['Answers', 'best_of_groups', 'prior_gain', 'race', 'region_gains']  # moves rank by the same groups
 
 CHUNK = 256  # masked maps at once
 
@@ -49,15 +53,12 @@ def race(state: SearchState, offers: Offers, rungs: tuple[int, ...], keep: int,
         least: and those alone that gain more.
     """
     seen = regions(state.ids, offers, state.vocabulary, state.shape)
-    by_pair = torch.zeros(len(offers), 0)
-    for rung in sorted({min(rung, state.pairs) for rung in rungs}):
-        if by_pair.shape[1]:
-            gain = by_pair.mean(dim=1)
-            goes_on = best_of_groups(offers.groups, gain, keep) & (gain > least)
-            offers, seen, by_pair = offers.at(goes_on), seen[goes_on], by_pair[goes_on]
-        more = torch.arange(by_pair.shape[1], rung)
-        by_pair = torch.cat([by_pair, region_gains(state, offers, seen, more)], dim=1)
-    return Answers(offers, by_pair.mean(dim=1), seen)
+
+    def ask(index: Tensor, pairs: Tensor) -> Tensor:
+        return region_gains(state, offers.at(index), seen[index], pairs)
+    rungs = sorted({min(rung, state.pairs) for rung in rungs})
+    *_, last = halving(ask, offers.groups, rungs, keep, least)
+    return Answers(offers.at(last.index), last.value, seen[last.index])
 
 
 def region_gains(state: SearchState, offers: Offers, seen: Tensor, pairs: Tensor) -> Tensor:
@@ -102,12 +103,3 @@ def prior_gain(state: SearchState, offers: Offers) -> Tensor:
     before = state.posterior.prior_energy(state.ids[offers.rows])
     return before - state.posterior.prior_energy(alone(state.ids, offers, state.vocabulary))
 
-
-def best_of_groups(groups: Tensor, value: Tensor, count: int) -> Tensor:
-    """Which are among the `count` of the highest value of their group, (O,), (O,) -> (O,) bool."""
-    order = value.argsort(descending=True, stable=True)
-    order = order[groups[order].argsort(stable=True)]
-    ordered = groups[order].contiguous()
-    kept = torch.zeros(len(groups), dtype=torch.bool)
-    kept[order] = torch.arange(len(order)) - torch.searchsorted(ordered, ordered) < count
-    return kept
