@@ -7,45 +7,74 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class Rungs:
+    """How a race narrows.
+
+    Attributes:
+        pairs: first pairs of the bank that candidates are compared on, ascending.
+        keep: so many of a group go on from a rung to the next; a number less than rungs.
+        least: and those alone whose value is above.
+    """
+    pairs: Sequence[int]
+    keep: Sequence[int]
+    least: float = -float('inf')
+
+
+@dataclass(frozen=True)
 class Standing:
     """Where a race stands after a rung.
 
     Attributes:
-        index: (S,) candidates that were asked on it, in the order in which they were given.
-        by_pair: (S, Q) their values on all pairs so far.
+        index: (S,) candidates that are left, in the order in which they were given.
+        by_pair: (S, Q) their values on all pairs so far, nan where their group had ended.
     """
     index: Tensor
     by_pair: Tensor
 
     @property
     def value(self) -> Tensor:
-        """Mean over the pairs, (S,)."""
-        return self.by_pair.mean(dim=1)
+        """Mean over the pairs that a candidate was asked on, (S,)."""
+        unknown = self.by_pair.isnan()
+        return self.by_pair.masked_fill(unknown, 0).sum(dim=1) / (~unknown).sum(dim=1)
+
+    @property
+    def going(self) -> Tensor:
+        """Whose group has not ended, (S,) bool."""
+        return ~self.by_pair[:, -1:].isnan().any(dim=1)
+
+    def at(self, which: Tensor) -> 'Standing':
+        """Those of a mask."""
+        return Standing(self.index[which], self.by_pair[which])
 
 
-def halving(ask: Callable[[Tensor, Tensor], Tensor], groups: Tensor, rungs: Sequence[int], keep: int | Sequence[int],
-            least: float = -float('inf')) -> Iterator[Standing]:
+def halving(ask: Callable[[Tensor, Tensor], Tensor], groups: Tensor, rungs: Rungs,
+            known: Tensor | None = None) -> Iterator[Standing]:
     """Race candidates of several groups side by side; the higher a value, the better.
 
     Args:
-        ask: called with S candidates (S,) and pairs (Q,) that they were not asked on before -> values (S, Q).
+        ask: called with S candidates (S,) and pairs (Q,) that they were not asked on before -> values (S, Q); nan for
+            all of a group that cannot be asked any more, which ends where it stands.
         groups: (C,) which group each candidate belongs to.
-        rungs: first pairs of the bank that candidates are compared on, ascending.
-        keep: so many of a group go on from a rung to the next, or as many numbers as there are such steps.
-        least: and those alone whose value is above.
+        rungs: how it narrows.
+        known: (C, Q) values on the first pairs, if some are known; none by default.
 
     Yields:
         A `Standing` after every rung.
     """
-    keep = [keep] * (len(rungs) - 1) if isinstance(keep, int) else keep
-    index, by_pair = torch.arange(len(groups)), torch.zeros(len(groups), 0)
-    for rung, stay in zip(rungs, [None, *keep]):
-        if stay is not None:
-            value = by_pair.mean(dim=1)
-            goes_on = best_of_groups(groups[index], value, stay) & (value > least)
-            index, by_pair = index[goes_on], by_pair[goes_on]
-        by_pair = torch.cat([by_pair, ask(index, torch.arange(by_pair.shape[1], rung))], dim=1)
-        yield Standing(index, by_pair)
+    standing = Standing(torch.arange(len(groups)), torch.zeros(len(groups), 0) if known is None else known)
+    for rung, keep in zip(rungs.pairs, [None, *rungs.keep]):
+        if keep is not None:
+            value = standing.value
+            standing = standing.at(best_of_groups(groups[standing.index], value, keep) & (value > rungs.least))
+        standing = _asked(ask, standing, rung)
+        yield standing
+
+
+def _asked(ask: Callable[[Tensor, Tensor], Tensor], standing: Standing, rung: int) -> Standing:
+    pairs, going = torch.arange(standing.by_pair.shape[1], rung), standing.going
+    more = torch.full((len(going), len(pairs)), float('nan'))
+    more[going] = ask(standing.index[going], pairs)
+    return Standing(standing.index, torch.cat([standing.by_pair, more], dim=1))
 
 
 def best_of_groups(groups: Tensor, value: Tensor, count: int) -> Tensor:

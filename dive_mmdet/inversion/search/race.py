@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dive_mmdet.inversion.halving import best_of_groups, halving
+from dive_mmdet.inversion.halving import Rungs, best_of_groups, halving
 
 from .offers import Offers, regions
 from .packing import alone, packed
@@ -57,7 +57,7 @@ def race(state: SearchState, offers: Offers, rungs: tuple[int, ...], keep: int,
     def ask(index: Tensor, pairs: Tensor) -> Tensor:
         return region_gains(state, offers.at(index), seen[index], pairs)
     rungs = sorted({min(rung, state.pairs) for rung in rungs})
-    *_, last = halving(ask, offers.groups, rungs, keep, least)
+    *_, last = halving(ask, offers.groups, Rungs(rungs, [keep] * (len(rungs) - 1), least))
     return Answers(offers.at(last.index), last.value, seen[last.index])
 
 
