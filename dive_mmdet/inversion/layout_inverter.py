@@ -15,9 +15,10 @@ from .search.boxes import MoveSides, StepSides
 from .search.classes import ChangeClasses, Reclassify
 from .search.in_turn import FirstThatHelps, InTurn
 from .search.judge import class_evidence, judging_nfe, settled
+from .search.likely import LikelyClasses
 from .search.objects import remove_objects
 from .search.rearrange import RearrangeObjects
-from .search.settings import Add, Anchors, Boxes, Classes, Rearrange, Rescore, group, require_count
+from .search.settings import Add, Anchors, Boxes, Classes, Rearrange, Rescore, Shortlist, group, require_count
 from .search.state import SearchState
 from .trace import Trace
 
@@ -51,6 +52,7 @@ class LayoutInverter:
         self.boxes, self.classes = group(Boxes, boxes or {}, 'boxes'), group(Classes, classes or {}, 'classes')
         self.rearrange = group(Rearrange, rearrange or {}, 'rearrange')
         self.rescore = group(Rescore, rescore or {}, 'rescore')
+        self.likely = LikelyClasses(group(Shortlist, self.classes.shortlist, 'classes.shortlist'))
         require_count(pairs, 'pairs')
         self.object_cost, self.pairs, self.max_nfe = object_cost, pairs, max_nfe
         self.dictionary, self.shared_nfe = None, 0
@@ -58,7 +60,7 @@ class LayoutInverter:
     def invert(self, posterior: Posterior) -> Inversion:
         """Search the layouts of N images side by side."""
         vocabulary, count = posterior.vocabulary, min(self.pairs, posterior.num_pairs)
-        judging = judging_nfe(posterior.num_pairs, vocabulary.num_class_ids, self.rescore)
+        judging = judging_nfe(posterior.num_pairs, vocabulary, self.rescore, self.likely)
         meter = Meter(posterior, self.max_nfe, judging)
         self._prepare(posterior)
         images, trace = torch.arange(len(posterior)), Trace(posterior)
@@ -79,11 +81,12 @@ class LayoutInverter:
             self.dictionary = Atlas(posterior, coarse_boxes(grid, self.anchors.scales, self.anchors.ratios,
                                                             self.anchors.overlap))
             self.shared_nfe += self.dictionary.nfe
+        self.shared_nfe += self.likely.prepare(posterior)
 
         def steps(part: float) -> int:
             return max(1, round(part * (grid - 1)))
         bounds = steps(self.anchors.min_side), steps(self.anchors.max_side)
-        boxes, classes = self.boxes, ChangeClasses(self.classes.rungs, self.classes.keep)
+        boxes, classes = self.boxes, ChangeClasses(self.classes.rungs, self.classes.keep, self.likely)
         step = StepSides(bounds, steps(boxes.longest), boxes.pairs, (boxes.pairs,), 1)
         move = InTurn([step], boxes.rounds)
         scan = [MoveSides(bounds, (steps(boxes.scan),), (boxes.scan_pairs,), 8)] if boxes.scan else []
@@ -91,7 +94,7 @@ class LayoutInverter:
         self.rearrange_objects = RearrangeObjects(self.dictionary, self.rearrange, bounds,
                                                   InTurn([*scan, move, classes, move]))
         self.polish = InTurn([move, classes, move])
-        self.reclassify = Reclassify(self.classes, move)
+        self.reclassify = Reclassify(self.classes, self.likely, move)
         rescore = self.rescore
         # The gradient offers half as many steps of an object as there are single ones.
         step = StepSides(bounds, steps(boxes.longest), rescore.rungs[0], rescore.rungs, max(1, rescore.keep - 1))
@@ -116,7 +119,7 @@ class LayoutInverter:
     def _conclude(self, state: SearchState, trace: Trace) -> Inversion:
         """Classes settled by the evidence of all of them, and what is known about the answer."""
         vocabulary = state.vocabulary
-        by_class = class_evidence(state, self.rescore)
+        by_class = class_evidence(state, self.rescore, self.likely)
         ids = settled(state, by_class)
         rows = (ids != state.ids).any(dim=1).nonzero()[:, 0]
         if len(rows):

@@ -58,13 +58,13 @@ def other_boxes(state: SearchState, rows: Tensor, slots: Tensor, moves: Tensor, 
     return Offers.of_one(rows[which], group_of(state, rows, slots)[which], slots[which], objects)
 
 
-def other_classes(state: SearchState, rows: Tensor, slots: Tensor) -> Offers:
-    """Objects (P,), (P,) with every class that they do not have."""
-    classes = state.vocabulary.class_ids
-    which = torch.arange(len(rows)).repeat_interleave(len(classes))
+def other_classes(state: SearchState, rows: Tensor, slots: Tensor, classes: Tensor | None = None) -> Offers:
+    """Objects (P,), (P,) with each of some classes (P, S), all by default, that they do not have."""
+    classes = state.vocabulary.class_ids.expand(len(rows), -1) if classes is None else classes
+    which = torch.arange(len(rows)).repeat_interleave(classes.shape[1])
     objects = state.vocabulary.objects(state.ids)[rows, slots][which].clone()
-    other = objects[:, CLASS] != classes.repeat(len(rows))
-    objects[:, CLASS] = classes.repeat(len(rows))
+    other = objects[:, CLASS] != classes.flatten()
+    objects[:, CLASS] = classes.flatten()
     which, objects = which[other], objects[other]
     return Offers.of_one(rows[which], group_of(state, rows, slots)[which], slots[which], objects)
 

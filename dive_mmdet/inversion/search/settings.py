@@ -1,8 +1,8 @@
 """The settings of a search for layouts, in groups."""
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 
-AT_LEAST_ONE = {'anchors', 'candidates', 'class_keep', 'class_pairs', 'keep', 'pairs', 'scan_pairs'}
+AT_LEAST_ONE = {'anchors', 'candidates', 'class_keep', 'class_pairs', 'keep', 'pairs', 'scan_pairs', 'size'}
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,30 @@ class Classes:
         keep: so many of an object go on from a rung to the next.
         beam: so many other classes of an object are tried with boxes that suit them.
         reach: energy that moving a box may gain; classes further behind are not tried.
+        shortlist: settings of `Shortlist`.
     """
     rungs: tuple[int, ...] = (4, 8)
     keep: int = 3
     beam: int = 2
     reach: float = 0.0005
+    shortlist: Mapping = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """Which classes an object is asked about, where there are more.
+
+    Attributes:
+        size: other classes of an object that are asked.
+        pairs: first pairs of the bank on which the gradient is taken that ranks classes; three evaluations each.
+        expected: weight of what the generator expects of each class, one evaluation a class for all images; 0 where
+            nothing is to be expected from pure noise.
+        side: of the box that it is expected in, as a part of the image's side.
+    """
+    size: int = 64
+    pairs: int = 2
+    expected: float = 1.0
+    side: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -119,7 +138,7 @@ def group(kind: type, settings: Mapping, name: str):
         ValueError: an unknown or missing key, rungs that do not ascend, or a number of pairs or offers below 1.
     """
     known = {part.name for part in fields(kind)}
-    needed = {part.name for part in fields(kind) if part.default is MISSING}
+    needed = {part.name for part in fields(kind) if part.default is part.default_factory is MISSING}
     unknown, missing = sorted(set(settings) - known), sorted(needed - set(settings))
     if unknown or missing:
         wrong = f'has no setting `{unknown[0]}`' if unknown else f'lacks `{missing[0]}`'
