@@ -12,12 +12,14 @@ class Rungs:
 
     Attributes:
         pairs: first pairs of the bank that candidates are compared on, ascending.
-        keep: so many of a group go on from a rung to the next; a number less than rungs.
-        least: and those alone whose value is above.
+        keep: so many of a group go on from a rung to the next: one number, or a number less than rungs of them.
+        least: and those alone whose value is above,
+        doubt: or might be, by so many standard errors of it.
     """
     pairs: Sequence[int]
-    keep: Sequence[int]
+    keep: Sequence[int] | int = 1
     least: float = -float('inf')
+    doubt: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,21 @@ def halving(ask: Callable[[Tensor, Tensor], Tensor], groups: Tensor, rungs: Rung
         A `Standing` after every rung.
     """
     standing = Standing(torch.arange(len(groups)), torch.zeros(len(groups), 0) if known is None else known)
-    for rung, keep in zip(rungs.pairs, [None, *rungs.keep]):
+    keeps = [rungs.keep] * (len(rungs.pairs) - 1) if isinstance(rungs.keep, int) else rungs.keep
+    for rung, keep in zip(rungs.pairs, [None, *keeps]):
         if keep is not None:
-            value = standing.value
-            standing = standing.at(best_of_groups(groups[standing.index], value, keep) & (value > rungs.least))
+            best = best_of_groups(groups[standing.index], standing.value, keep)
+            standing = standing.at(best & (_at_most(standing, rungs.doubt) > rungs.least))
         standing = _asked(ask, standing, rung)
         yield standing
+
+
+def _at_most(standing: Standing, doubt: float) -> Tensor:
+    """Values with so many standard errors of these means added, (S,)."""
+    count = standing.by_pair.shape[1]
+    if not doubt or count < 2:
+        return standing.value
+    return standing.value + doubt * standing.by_pair.std(dim=1).nan_to_num(nan=0.0) / count ** 0.5
 
 
 def _asked(ask: Callable[[Tensor, Tensor], Tensor], standing: Standing, rung: int) -> Standing:

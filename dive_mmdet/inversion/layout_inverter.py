@@ -13,7 +13,7 @@ from .posterior import Posterior
 from .search.add import AddObjects
 from .search.boxes import MoveSides, StepSides
 from .search.classes import ChangeClasses, Reclassify
-from .search.in_turn import FirstThatHelps, InTurn
+from .search.in_turn import InTurn
 from .search.judge import class_evidence, judging_nfe, settled
 from .search.likely import LikelyClasses
 from .search.objects import remove_objects
@@ -89,17 +89,14 @@ class LayoutInverter:
         boxes, classes = self.boxes, ChangeClasses(self.classes.rungs, self.classes.keep, self.likely)
         step = StepSides(bounds, steps(boxes.longest), boxes.pairs, (boxes.pairs,), 1)
         move = InTurn([step], boxes.rounds)
-        scan = [MoveSides(bounds, (steps(boxes.scan),), (boxes.scan_pairs,), 8)] if boxes.scan else []
+        scan = [MoveSides(bounds, (steps(boxes.scan),), (boxes.scan_pairs,))] if boxes.scan else []
         self.add_objects = AddObjects(self.dictionary, self.add, InTurn([move, classes, move]))
         self.rearrange_objects = RearrangeObjects(self.dictionary, self.rearrange, bounds,
                                                   InTurn([*scan, move, classes, move]))
         self.polish = InTurn([move, classes, move])
         self.reclassify = Reclassify(self.classes, self.likely, move)
-        rescore = self.rescore
-        # The gradient offers half as many steps of an object as there are single ones.
-        step = StepSides(bounds, steps(boxes.longest), rescore.rungs[0], rescore.rungs, max(1, rescore.keep - 1))
-        self.last_steps = InTurn([FirstThatHelps(step, MoveSides(bounds, (1,), rescore.rungs, rescore.keep))],
-                                 rescore.rounds)
+        self.last_steps = InTurn([MoveSides(bounds, (1,), self.rescore.rungs, self.rescore.doubt)],
+                                 self.rescore.rounds)
 
     def _search(self, state: SearchState, trace: Trace) -> None:
         """Add objects and rearrange them until a round changes nothing."""
