@@ -149,7 +149,7 @@ def group(kind: type, settings: Mapping, name: str):
         raise ValueError(f'`model.inverter.{name}.rungs` compares on more and more pairs, got {rungs}: give ascending '
                          'numbers from 1.')
     if not getattr(built, 'doubt', 0) >= 0:
-        raise ValueError(f'`model.inverter.{name}.doubt` is {built.doubt!r}: give a number of standard errors, 0 or more.')
+        raise ValueError(f'`model.inverter.{name}.doubt` is {built.doubt!r}: give standard errors, 0 or more.')
     for key in known & AT_LEAST_ONE:
         require_count(getattr(built, key), f'{name}.{key}')
     return built
