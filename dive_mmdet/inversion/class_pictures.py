@@ -8,7 +8,7 @@ from .atlas import Atlas
 from .moves import put, steps_to_corners
 from .posterior import Posterior
 
-PATCH = 16  # pixels a side that contents of boxes are compared at
+POINTS = 16  # a side of a box, at which contents of boxes are compared
 
 
 class ClassPictures:
@@ -29,7 +29,7 @@ class ClassPictures:
                       corners, vocabulary)
         expected = posterior.expectation(layouts)
         self.nfe = count
-        self.contents = contents(expected, torch.arange(count), box.expand(count, -1), vocabulary)    # (M, c p p)
+        self.contents = contents(expected, torch.arange(count), box.expand(count, -1), vocabulary)    # (M, p p c)
 
     def distances(self, posterior: Posterior, images: Tensor, boxes: Tensor) -> Tensor:
         """Mean squared difference of what boxes hold from each class, (P,), (P, 4) in grid coordinates -> (P, M)."""
@@ -39,8 +39,11 @@ class ClassPictures:
 
 
 def contents(images: Tensor, which: Tensor, boxes: Tensor, vocabulary: LayoutVocabulary) -> Tensor:
-    """What boxes hold, at one size: (N, c, h, w), (P,), (P, 4) in grid coordinates -> (P, c PATCH PATCH)."""
-    from mmcv.ops import roi_align  # not needed where layouts are not searched
-    height, width = images.shape[2:]
-    corners = boxes.to(images) * torch.tensor([width, height] * 2).to(images) / (vocabulary.grid - 1)
-    return roi_align(images.contiguous(), torch.cat([which[:, None].to(images), corners], dim=1), PATCH).flatten(1)
+    """Pixels inside boxes at POINTS x POINTS points, (N, c, h, w), (P,), (P, 4) in grid coordinates -> (P, POINTS
+    POINTS c)."""
+    part, places = (torch.arange(POINTS) + 0.5) / POINTS, []
+    for axis, size in ((1, images.shape[2]), (0, images.shape[3])):
+        low, high = (boxes[:, side, None].double() / (vocabulary.grid - 1) * size for side in (axis, axis + 2))
+        places.append((low + part * (high - low)).long().clamp(max=size - 1).to(images.device))      # (P, POINTS)
+    which = which.to(images.device)[:, None, None]
+    return images[which, :, places[0][:, :, None], places[1][:, None, :]].flatten(1)

@@ -91,7 +91,7 @@ class Shortlist:
     """
     size: int = 64
     pairs: int = 2
-    expected: float = 1.0
+    expected: float = 2.0
     side: float = 0.4
 
 

@@ -25,6 +25,8 @@ class SearchState:
                  pairs: int):
         self.posterior, self.vocabulary, self.meter = posterior, posterior.vocabulary, meter
         self.images, self.ids, self.object_cost = images, ids.clone(), object_cost
+        # Objects that must be judged should this branch be refused, (B,).
+        self.otherwise = torch.zeros(len(ids), dtype=torch.long)
         self.maps = posterior.error_maps(images, ids, torch.arange(pairs))            # (B, Q, h, w)
         self.energy = self._energy()
 
@@ -59,12 +61,15 @@ class SearchState:
 
     def pays(self, rows: Tensor, cost: Tensor | int, growth: Tensor | int = 0) -> Tensor:
         """Whether rows can pay for evaluations, and for judging so many objects more, (R,) -> (R,) bool."""
-        return self.meter.pays(self.images[rows], cost, self.objects[rows] + growth)
+        return self.meter.pays(self.images[rows], cost, torch.maximum(self.objects[rows] + growth,
+                                                                      self.otherwise[rows]))
 
     def branch(self, rows: Tensor, ids: Tensor) -> 'SearchState':
         """Other layouts (R, L) of some rows, which do not change this state; Q evaluations a row."""
-        return SearchState(self.posterior, self.meter, self.images[rows], ids, object_cost=self.object_cost,
-                           pairs=self.pairs)
+        other = SearchState(self.posterior, self.meter, self.images[rows], ids, object_cost=self.object_cost,
+                            pairs=self.pairs)
+        other.otherwise = torch.maximum(self.objects, self.otherwise)[rows]
+        return other
 
     def accept(self, rows: Tensor, other: 'SearchState') -> Tensor:
         """Take over the layouts of a branch where they cost less, (R,) -> (R,) bool; row r is the branch's row r."""
