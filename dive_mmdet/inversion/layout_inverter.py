@@ -37,6 +37,7 @@ class LayoutInverter:
         anchors, add, boxes, classes, rearrange, rescore: groups of settings, see `search/settings.py`.
         object_cost: energy that an object must be worth.
         pairs: first pairs of the bank on which layouts are judged until the last look, which has the whole bank.
+        joint: questions about objects that lie apart share evaluations; else each has its own, read in the whole image.
         max_nfe: evaluations an image may cost. What judging the found objects may cost is kept back; beyond the rest
             nothing is asked.
 
@@ -47,14 +48,14 @@ class LayoutInverter:
 
     def __init__(self, anchors: dict, add: dict | None = None, boxes: dict | None = None, classes: dict | None = None,
                  rearrange: dict | None = None, rescore: dict | None = None, object_cost: float = 0.0, pairs: int = 8,
-                 max_nfe: float = float('inf')):
+                 joint: bool = True, max_nfe: float = float('inf')):
         self.anchors, self.add = group(Anchors, anchors, 'anchors'), group(Add, add or {}, 'add')
         self.boxes, self.classes = group(Boxes, boxes or {}, 'boxes'), group(Classes, classes or {}, 'classes')
         self.rearrange = group(Rearrange, rearrange or {}, 'rearrange')
         self.rescore = group(Rescore, rescore or {}, 'rescore')
         self.likely = LikelyClasses(group(Shortlist, self.classes.shortlist, 'classes.shortlist'))
         require_count(pairs, 'pairs')
-        self.object_cost, self.pairs, self.max_nfe = object_cost, pairs, max_nfe
+        self.object_cost, self.pairs, self.joint, self.max_nfe = object_cost, pairs, joint, max_nfe
         self.dictionary, self.shared_nfe = None, 0
 
     def invert(self, posterior: Posterior) -> Inversion:
@@ -65,7 +66,7 @@ class LayoutInverter:
         self._prepare(posterior)
         images, trace = torch.arange(len(posterior)), Trace(posterior)
         state = SearchState(posterior, meter, images, vocabulary.empty().repeat(len(images), 1),
-                            object_cost=self.object_cost, pairs=count)
+                            object_cost=self.object_cost, pairs=count, joint=self.joint)
         trace.add(images, state.ids, state.energy)
         self._search(state, trace)
         state.extend(posterior.num_pairs)

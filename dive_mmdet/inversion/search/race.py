@@ -71,6 +71,7 @@ def region_gains(state: SearchState, offers: Offers, seen: Tensor, pairs: Tensor
         (O, Q), in the units of the energy; -inf where no slot is free for an offer or its image cannot pay.
     """
     gains = torch.full((len(offers), len(pairs)), -float('inf'))
+    seen = seen if state.joint else torch.ones_like(seen)  # nothing lies apart from an offer that is read everywhere
     where, layouts, rows = packed(state.ids, offers, seen, state.vocabulary)
     asked = torch.zeros(len(state), dtype=torch.long).index_add_(0, rows, torch.full_like(rows, len(pairs)))
     paid = state.pays(rows, asked[rows])
