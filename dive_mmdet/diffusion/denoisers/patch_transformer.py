@@ -18,23 +18,19 @@ class PatchTransformer(nn.Module):
         num_layers, num_heads: of the transformer.
         context_dim: W of the context; None where there is nothing to attend to.
         condition_channels: maps of the condition, beside x_t in every patch.
-        stem: width of two convolutions of single pixels of the maps, whose output joins them: what an object of a class
-            looks like at a place in its box; 0 for none.
         detail: width of three convolutions at full resolution behind the transformer, which see x_t and the maps too;
             0 for none.
     """
 
     def __init__(self, sample_size: int, channels: int, patch_size: int, width: int, num_layers: int, num_heads: int,
-                 context_dim: int | None, condition_channels: int = 0, stem: int = 0, detail: int = 0):
+                 context_dim: int | None, condition_channels: int = 0, detail: int = 0):
         super().__init__()
         if sample_size % patch_size or width % num_heads:
             raise ValueError(f'Patches of {patch_size} must divide a side of {sample_size}, and {num_heads} heads a '
                              f'width of {width}.')
         self.sample_shape = (channels, sample_size, sample_size)
         self.condition_channels = condition_channels
-        inputs = channels + condition_channels + stem
-        self.stem = nn.Sequential(nn.Conv2d(condition_channels, stem, 1), nn.GELU(), nn.Conv2d(stem, stem, 1),
-                                  nn.GELU()) if stem else None
+        inputs = channels + condition_channels
         self.transformer = PixArtTransformer2DModel(
             num_attention_heads=num_heads, attention_head_dim=width // num_heads, in_channels=inputs,
             out_channels=detail or channels, num_layers=num_layers,
@@ -47,10 +43,7 @@ class PatchTransformer(nn.Module):
 
     def forward(self, x_t: Tensor, t: Tensor, context: Tensor | None, maps: Tensor | None = None) -> Tensor:
         """(B, C, h, w), (B,), (B, S, W), (B, condition_channels, h, w) -> prediction (B, C, h, w)."""
-        seen = [x_t] if maps is None else [x_t, maps.to(x_t)]
-        if self.stem is not None:
-            seen.append(self.stem(seen[1]).to(x_t))
-        seen = torch.cat(seen, dim=1)
+        seen = x_t if maps is None else torch.cat([x_t, maps.to(x_t)], dim=1)
         output = self.transformer(seen, encoder_hidden_states=context, timestep=t,
                                   added_cond_kwargs={'resolution': None, 'aspect_ratio': None}).sample
         return output if self.detail is None else self.detail(torch.cat([output, seen.to(output)], dim=1))
