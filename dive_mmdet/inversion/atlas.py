@@ -61,10 +61,24 @@ class Atlas:
         Returns:
             (B, F) indices of boxes.
         """
+        return torch.stack(self.distinct(self.ranks(posterior, images, ids), count, distinct)[1], dim=1)
+
+    def distinct(self, ranks: Tensor, count: int, iou: float) -> tuple[list[Tensor], list[Tensor]]:
+        """Boxes of the highest ranks, two of which overlap by at most `iou`; (B, G) -> ranks and indices, (B,) each.
+
+        Where there are no more boxes, a rank is -inf.
+        """
         from mmdet.structures.bbox import bbox_overlaps  # not needed where layouts are not searched
-        ranks, picks = self.ranks(posterior, images, ids), []
+        ranks, values, picks = ranks.clone(), [], []
         for _ in range(min(count, len(self.boxes))):
-            pick = ranks.argmax(dim=1)
+            value, pick = ranks.max(dim=1)
+            values.append(value)
             picks.append(pick)
-            ranks[bbox_overlaps(self.boxes[pick].float(), self.boxes.float()) > distinct] = -float('inf')
-        return torch.stack(picks, dim=1)
+            ranks[bbox_overlaps(self.boxes[pick].float(), self.boxes.float()) > iou] = -float('inf')
+        return values, picks
+
+    def beside(self, ranks: Tensor, first: Tensor, iou: float) -> Tensor:
+        """Ranks of boxes beside one that is taken, -inf where they overlap it by more; (B, G), (B,) -> (B, G)."""
+        from mmdet.structures.bbox import bbox_overlaps  # not needed where layouts are not searched
+        rest = ranks - 2 * (self.added[first] @ self.added.T).cpu()
+        return rest.masked_fill(bbox_overlaps(self.boxes[first].float(), self.boxes.float()) > iou, -float('inf'))

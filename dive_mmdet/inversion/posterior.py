@@ -81,15 +81,27 @@ class Posterior:
         fresh, first = _first_of_each(places)
         missing = self.cache.values[fresh, :count].isnan().nonzero()                  # (M, 2): which layout, which pair
         missing = missing[self._can_pay(images[first[missing[:, 0]]])]
-        device = self.latents.device
-        for part in missing.split(self.batch_size) if len(missing) else ():
-            which, pairs = first[part[:, 0]], part[:, 1]
-            rows = self.generator.embed(ids[which].to(device))
+        which = first[missing[:, 0]]
+        self.cache.values[fresh[missing[:, 0]], missing[:, 1]] = self._evaluate(images[which], ids[which],
+                                                                               missing[:, 1])
+
+    def errors(self, images: Tensor, ids: Tensor, pairs: Tensor) -> Tensor:
+        """Errors on chosen pairs of the bank; (B,), (B, L), (Q,) -> (B, Q) on the CPU. Nothing is cached."""
+        count = len(pairs)
+        return self._evaluate(images.repeat_interleave(count), ids.repeat_interleave(count, dim=0),
+                              pairs.repeat(len(ids))).view(len(ids), count)
+
+    def _evaluate(self, images: Tensor, ids: Tensor, pairs: Tensor) -> Tensor:
+        """One evaluation an item, (M,), (M, L), (M,) -> errors (M,) on the CPU."""
+        device, found = self.latents.device, [torch.zeros(0)]
+        for part in torch.arange(len(pairs)).split(self.batch_size) if len(pairs) else ():
+            rows = self.generator.embed(ids[part].to(device))
             with torch.no_grad():
-                errors = self.likelihood.pair_errors(
-                    self.latents[images[which].to(device)], rows, pairs.to(device))
-            self.cache.values[fresh[part[:, 0]], pairs] = finite(errors.float().cpu(), 'An energy')
-            self.nfe.index_add_(0, images[which].cpu(), torch.ones(len(which), dtype=torch.long))
+                errors = self.likelihood.pair_errors(self.latents[images[part].to(device)], rows,
+                                                     pairs[part].to(device))
+            found.append(finite(errors.float().cpu(), 'An energy'))
+            self.nfe.index_add_(0, images[part].cpu(), torch.ones(len(part), dtype=torch.long))
+        return torch.cat(found)
 
     def visit(self, images: Tensor, ids: Tensor, pairs: Tensor, see: Callable[[Tensor, Tensor, Tensor], None]) -> None:
         """Evaluate layouts on pairs of the bank and show the maps of their errors, in parts that fit the batch size.

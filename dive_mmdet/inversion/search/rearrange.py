@@ -10,13 +10,13 @@ from dive_mmdet.layout.vocabulary import CLASS
 
 from .objects import boxes_of, group_of, other_boxes, present, unknown
 from .offers import FREE, Offers, join
-from .race import Answers, prior_gain, race
+from .race import Answers, Rungs, prior_gain, race
+from .replace import Replacements
 from .settings import Rearrange
 from .state import SearchState
 from .take import try_out
 
-NEAR, FAR = 0.8, 0.05  # IoU of an object with anchors that it is offered: below, above
-NEIGHBOURS = 1 / 32  # gap between objects that may merge, as a part of the image's side
+NEIGHBOURS = 1 / 32  # gap between objects that count as neighbours, as a part of the image's side
 
 
 class RearrangeObjects:
@@ -30,19 +30,23 @@ class RearrangeObjects:
     """
 
     def __init__(self, dictionary: Atlas, settings: Rearrange, bounds: tuple[int, int], polish):
-        self.dictionary, self.settings, self.bounds, self.polish = dictionary, settings, bounds, polish
+        self.settings, self.bounds, self.polish = settings, bounds, polish
+        self.replacements = Replacements(dictionary, settings.anchors)
 
     def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
         """(B,) bool: which rows changed."""
         own, slots = present(state, rows)
         if not len(own):
             return torch.zeros(len(state), dtype=torch.bool)
-        standing = race(state, self._standing(state, own, slots), self.settings.rungs[:1], keep=1)
-        kinds = [self._splits(state, own, slots), self._merges(state, rows), self._anchors(state, own, slots),
-                 self._sides(state, own, slots)]
+        standing = race(state, self._standing(state, own, slots), Rungs(self.settings.rungs[:1]))
+        first, second = self._neighbours(state, own, slots)
+        alone = torch.stack([slots, torch.full_like(slots, FREE)], dim=1)
+        both = torch.stack([slots[first], slots[second]], dim=1)
+        kinds = [self._splits(state, own, slots), self._merges(state, own[first], both), self._sides(state, own, slots),
+                 *self.replacements(state, own, alone), *self.replacements(state, own[first], both)]
         count = len(state) * state.vocabulary.num_objects
         offers = join([replace(offers, groups=offers.groups + kind * count) for kind, offers in enumerate(kinds)])
-        answers = race(state, offers, self.settings.rungs, self.settings.keep)
+        answers = race(state, offers, Rungs(self.settings.rungs, self.settings.keep))
         # What a split gains shows when its parts have classes of their own; the branch decides.
         growth = answers.offers.growth(state.vocabulary)
         worth = (answers.gain - self._rivals(state, standing, answers) + prior_gain(state, answers.offers)
@@ -68,38 +72,22 @@ class RearrangeObjects:
         return Offers(own.repeat_interleave(count), group_of(state, own, slots).repeat_interleave(count),
                       pair.repeat_interleave(count, dim=0), unknown(state, ways).flatten(0, 1))
 
-    def _merges(self, state: SearchState, rows: Tensor) -> Offers:
-        """One object covers two neighbours."""
-        own, slots = present(state, rows)
+    def _neighbours(self, state: SearchState, own: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
+        """Pairs of objects of a layout that touch, nearly touch or overlap, as indices into objects (P,)."""
         boxes = boxes_of(state, own, slots)
         a, b = boxes[:, None], boxes[None]
         gap = torch.maximum(a[..., :2], b[..., :2]) - torch.minimum(a[..., 2:], b[..., 2:])
-        union = torch.cat([torch.minimum(a[..., :2], b[..., :2]), torch.maximum(a[..., 2:], b[..., 2:])], dim=-1)
-        fits = (union[..., 2:] - union[..., :2] <= self.bounds[1]).all(dim=-1)
         near = (gap <= round(NEIGHBOURS * (state.vocabulary.grid - 1))).all(dim=-1)
-        first, second = ((own[:, None] == own) & fits & near).triu(diagonal=1).nonzero(as_tuple=True)
-        covering = unknown(state, union[first, second])
-        gone = torch.full_like(covering, state.vocabulary.none)
-        return Offers(own[first], group_of(state, own[first], slots[first]),
-                      torch.stack([slots[first], slots[second]], dim=1), torch.stack([covering, gone], dim=1))
+        return ((own[:, None] == own) & near).triu(diagonal=1).nonzero(as_tuple=True)
 
-    def _anchors(self, state: SearchState, own: Tensor, slots: Tensor) -> Offers:
-        """One object goes to the best anchors that overlap it."""
-        from mmdet.structures.bbox import bbox_overlaps  # not needed where layouts are not searched
-        asked = torch.bincount(own, minlength=len(state))
-        paid = state.pays(own, asked[own])
-        own, slots = own[paid], slots[paid]
-        if not len(own):
-            return self._standing(state, own, slots)
-        without = state.ids[own].clone()
-        state.vocabulary.objects(without)[torch.arange(len(own)), slots] = state.vocabulary.none
-        ranks = self.dictionary.ranks(state.posterior, state.images[own], without)    # (P, G)
-        iou = bbox_overlaps(boxes_of(state, own, slots).float(), self.dictionary.boxes.float())
-        ranks = ranks.masked_fill((iou <= FAR) | (iou > NEAR), -float('inf'))
-        value, best = ranks.topk(min(self.settings.anchors, ranks.shape[1]), dim=1)
-        which, place = value.isfinite().nonzero(as_tuple=True)
-        objects = unknown(state, self.dictionary.boxes[best[which, place]])
-        return Offers.of_one(own[which], group_of(state, own, slots)[which], slots[which], objects)
+    def _merges(self, state: SearchState, own: Tensor, slots: Tensor) -> Offers:
+        """One object covers two neighbours, own (P,) and slots (P, 2)."""
+        a, b = boxes_of(state, own, slots[:, 0]), boxes_of(state, own, slots[:, 1])
+        union = torch.cat([torch.minimum(a[:, :2], b[:, :2]), torch.maximum(a[:, 2:], b[:, 2:])], dim=1)
+        fits = (union[:, 2:] - union[:, :2] <= self.bounds[1]).all(dim=1)
+        own, slots, covering = own[fits], slots[fits], unknown(state, union[fits])
+        gone = torch.full_like(covering, state.vocabulary.none)
+        return Offers(own, group_of(state, own, slots[:, 0]), slots, torch.stack([covering, gone], dim=1))
 
     def _sides(self, state: SearchState, own: Tensor, slots: Tensor) -> Offers:
         """One side of one object goes far."""
