@@ -65,8 +65,8 @@ class ShortlistInverter(AdaptiveEnumeration):
 
     def _start(self, posterior: Posterior) -> tuple[Tensor, Tensor]:
         """(N, M): the classes that the rounds compared, and their values (N M, Q) on the pairs of the first stage."""
-        table, count = posterior.generator.table.weight.detach(), len(posterior)
-        rows = table[posterior.vocabulary.class_ids.to(table.device)]                  # (C, D)
+        count, class_ids = len(posterior), posterior.vocabulary.class_ids.to(posterior.latents.device)
+        rows = posterior.generator.embed(class_ids).detach()                           # (C, D)
         images = self._expected_images(posterior)
         v = posterior.generator.mean_class_row().detach().expand(count, -1)
         image = None if images is None else images.unknown.expand(count, -1)

@@ -23,17 +23,18 @@ def side_slopes(posterior: Posterior, images: Tensor, ids: Tensor, num_pairs: in
         (B, K, 4, S) of x0, y0, x1, y1; of absent objects anything.
     """
     vocabulary, grid = posterior.vocabulary, posterior.vocabulary.grid
-    table = posterior.generator.table.weight.detach()
     count = TOKENS_PER_OBJECT * vocabulary.num_objects
     pairs = torch.arange(min(num_pairs, posterior.num_pairs))
-    gradient = posterior.gradient(images, posterior.generator.embed(ids.to(table.device)), pairs)
+    embed, device = posterior.generator.embed, posterior.latents.device
+    gradient = posterior.gradient(images, embed(ids.to(device)), pairs)
     gradient = gradient[:, :count].unflatten(1, (-1, TOKENS_PER_OBJECT))[:, :, 1:]    # (B, K, 2, D)
     boxes = corners_to_steps(vocabulary.objects(ids)[..., 1:], grid).clamp(max=grid - 1)
     moved = boxes[..., None, None, :] + torch.eye(4, dtype=torch.long)[:, None] * steps[:, None]   # (B, K, 4, S, 4)
-    corners = steps_to_corners(moved.clamp(0, grid - 1), grid)                        # (B, K, 4, S, 2)
-    here = steps_to_corners(boxes, grid)[..., None, None, :]
-    slopes = [((table[corners[..., corner]] - table[here[..., corner]]) * gradient[:, :, None, None, corner]).sum(-1)
-              for corner in (0, 1)]
+    corners = steps_to_corners(moved.clamp(0, grid - 1), grid).to(device)             # (B, K, 4, S, 2)
+    here = steps_to_corners(boxes, grid)[..., None, None, :].to(device)
+    with torch.no_grad():
+        slopes = [((embed(corners[..., corner]) - embed(here[..., corner])) * gradient[:, :, None, None, corner])
+                  .sum(-1) for corner in (0, 1)]
     return (slopes[0] + slopes[1]).cpu()
 
 

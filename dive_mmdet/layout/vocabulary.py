@@ -153,6 +153,12 @@ class LayoutVocabulary:
         classes.masked_fill_(hidden, self.any_class)
         return ids
 
+    def dropped(self, ids: Tensor, which: Tensor) -> Tensor:
+        """Layouts some of which lose all of their objects, (N, L), (N,) bool -> (N, L)."""
+        ids = ids.clone()
+        self.objects(ids)[which] = self.none
+        return ids
+
     def empty(self) -> Tensor:
         """The layout without objects, (L,); a crop is the whole image."""
         ids = torch.full((self.length,), self.none)
