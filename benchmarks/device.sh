@@ -44,6 +44,6 @@ for network in digits layout2img dit; do
     step "$network" 65 "$python" benchmarks/device.py measure "$network" --out "$out" "${measured[@]}"
 done
 step scenes 20 "$python" tools/dataset_converters/make_digit_scenes.py
-step detect 60 "$python" tools/test.py configs/dive/dive_proposal_digit-scenes.py weights/dive_digit_scenes.pth \
+step detect 60 "$python" tools/test.py configs/dive/dive_digit-scenes.py weights/dive_digit_scenes.pth \
     --work-dir "$out/detect" --cfg-options "${scenes[@]}"
 "$python" benchmarks/device.py table --out "$out" | tee "$out/table.md"
