@@ -201,7 +201,8 @@ def test_a_missing_checkpoint_is_one_sentence_and_leaves_nothing(folder, tmp_pat
     assert not (tmp_path / 'run').exists()
 
 
-@pytest.mark.parametrize('option, meant', [('max_side', 'model.inverter.anchors.max_side'), ('modle.prior_weight', 'model.')])
+@pytest.mark.parametrize('option, meant', [
+    ('max_side', 'model.inverter.anchors.max_side'), ('modle.prior_weight', 'model.')])
 def test_an_option_that_nothing_reads_is_refused(folder, option, meant):
     with pytest.raises(KeyError, match=f'The config has no {option}, so nothing would read it: did you mean {meant}'):
         load_config(str(folder / 'config.py'), {option: 3})

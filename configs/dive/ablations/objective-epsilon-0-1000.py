@@ -1,4 +1,5 @@
-# Errors of epsilon at all timesteps alike, as published; energies beside it grow as what true layouts of `calib` explain does.
+# Errors of epsilon at all timesteps alike, as published; energies beside it grow as what true layouts of `calib`
+# explain does.
 _base_ = ['../dive_digit-scenes.py']
 
 scale = 0.64
