@@ -66,19 +66,19 @@ def class_moves(ids: Tensor, slots: Tensor, classes: Tensor, vocabulary: LayoutV
     return layouts
 
 
-def coarse_boxes(grid: int, sides: list[float], aspects: list[float], overlap: float) -> Tensor:
-    """A coarse grid of boxes over the image, as grid coordinates x0, y0, x1, y1, (G, 4) int64.
+def anchor_boxes(grid: int, scales: list[float], ratios: list[float], overlap: float) -> Tensor:
+    """A coarse grid of anchors over the image, as grid coordinates x0, y0, x1, y1, (G, 4) int64.
 
     Args:
         grid: points an axis.
-        sides: longer sides of the boxes as parts of the image's side.
-        aspects: width over height.
-        overlap: part of a box that neighbours along an axis share at least.
+        scales: longer sides of the anchors as parts of the image's side.
+        ratios: width over height.
+        overlap: part of an anchor that neighbours along an axis share at least.
     """
     boxes = []
-    for side in sides:
-        for aspect in aspects:
-            width, height = side * min(1, aspect), side * min(1, 1 / aspect)
+    for scale in scales:
+        for ratio in ratios:
+            width, height = scale * min(1, ratio), scale * min(1, 1 / ratio)
             spans = [max(1, round(extent * (grid - 1))) for extent in (width, height)]
             starts = []
             for span in spans:
@@ -93,7 +93,7 @@ def coarse_boxes(grid: int, sides: list[float], aspects: list[float], overlap: f
             x, y = x.flatten(), y.flatten()
             boxes.append(torch.stack([x, y, x + spans[0], y + spans[1]], dim=1))
     if not boxes:
-        raise ValueError(f'No box of the sides {sides} fits the image: give sides between 0 and 1.')
+        raise ValueError(f'No anchor of the scales {scales} fits the image: give scales between 0 and 1.')
     return torch.cat(boxes).unique(dim=0)
 
 
