@@ -56,15 +56,6 @@ class GradientInverter:
         ids = self._optimise(posterior, space, v.repeat(len(posterior), 1, 1), generator, trace)
         return conclude(posterior, ids, trace)
 
-    def descend(self, posterior: Posterior, ids: Tensor, trace: Trace) -> Tensor:
-        """Go on from given layouts, (N, L) -> (N, L); a layout that only gets worse is returned unchanged."""
-        space = self._space(posterior)
-        generator = torch.Generator().manual_seed(self.seed)
-        found = self._optimise(posterior, space, space.rows(ids).clone(), generator, trace)
-        images = torch.arange(len(posterior))
-        better = posterior.energy(images, found) < posterior.energy(images, ids)
-        return torch.where(better[:, None], found, ids)
-
     def _require_fit(self, posterior: Posterior) -> None:
         if self.candidates and posterior.vocabulary.has_objects:
             raise ValueError('Candidates are classes, and these conditions are layouts: set candidates=0.')

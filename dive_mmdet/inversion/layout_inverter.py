@@ -8,7 +8,7 @@ from dive_mmdet.structures import Inversion
 
 from .atlas import Atlas
 from .meter import Meter
-from .moves import coarse_boxes
+from .moves import anchor_boxes
 from .posterior import Posterior
 from .search.add import AddObjects
 from .search.boxes import MoveSides, StepSides
@@ -79,7 +79,7 @@ class LayoutInverter:
         """Make the dictionary where there is none of this generator, and the moves."""
         grid = posterior.vocabulary.grid
         if self.dictionary is None or self.dictionary.key != Atlas.key_of(posterior):
-            self.dictionary = Atlas(posterior, coarse_boxes(grid, self.anchors.scales, self.anchors.ratios,
+            self.dictionary = Atlas(posterior, anchor_boxes(grid, self.anchors.scales, self.anchors.ratios,
                                                             self.anchors.overlap))
             self.shared_nfe += self.dictionary.nfe
         self.shared_nfe += self.likely.prepare(posterior)

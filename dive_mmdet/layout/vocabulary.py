@@ -138,11 +138,6 @@ class LayoutVocabulary:
         """Which objects exist: the class slot alone decides, (..., L) -> (..., K) bool."""
         return self.objects(ids)[..., CLASS] != self.none
 
-    def free_slot(self, ids: Tensor) -> Tensor:
-        """First absent object, (..., L) -> (...); K where all are present."""
-        present = self.is_present(ids)
-        return torch.where(present.all(dim=-1), self.num_objects, present.int().argmin(dim=-1))
-
     def hide_classes(self, ids: Tensor, probability: float, rng: torch.Generator | None = None) -> Tensor:
         """Layouts some of whose objects are of `any_class`, each with that probability, (N, L) -> (N, L)."""
         if not probability:

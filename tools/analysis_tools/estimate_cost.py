@@ -4,9 +4,9 @@
 
 Nothing is computed and no weights are needed: the network runs on tensors without storage, and a first stage whose
 files are not there yet is left out, which the first line says. NFE are evaluations of the network an image, a backward
-counted as two; enumerations and the published inversion say how many they need, a search by proposals says `max_nfe` or
-is told with --nfe. --tflops is what the machine sustains on this network, a fraction of what its maker states. Memory
-is that of weights and tensors; add what the framework itself takes.
+counted as two; enumerations and the published inversion say how many they need, the search for layouts says `max_nfe`
+or is told with --nfe. --tflops is what the machine sustains on this network, a fraction of what its maker states.
+Memory is that of weights and tensors; add what the framework itself takes.
 """
 import argparse
 import sys

@@ -9,9 +9,7 @@ from mmdet.evaluation import get_classes  # noqa: E402
 classes = tuple(get_classes('oid_v6'))
 openimages_answers = [[_base_.layout_names.index(name)] if name in _base_.layout_names else []
                       for name in classes]
-model = dict(
-    inverter=dict(max_nfe=40_000),  # judging an object takes 2,728 evaluations here
-    backbone=dict(vocabulary=dict(answers=openimages_answers)))
+model = dict(backbone=dict(vocabulary=dict(answers=openimages_answers)))
 
 test_pipeline = [
     dict(type='LoadImageFromFile'),

@@ -1,5 +1,5 @@
 # The largest square in the middle of each image; boxes outside it are scored and lost.
-_base_ = ['./dive_proposal_layout2img_coco-zero-shot.py']
+_base_ = ['./dive_layout2img_coco-zero-shot.py']
 
 test_pipeline = [
     dict(type='LoadImageFromFile'),
