@@ -69,7 +69,7 @@ class AdaptiveEnumeration:
 
     def _require_fit(self, posterior: Posterior) -> None:
         if posterior.vocabulary.has_objects:
-            raise ValueError('Layouts are too many to enumerate: use ProposalInverter or GradientInverter.')
+            raise ValueError('Layouts are too many to enumerate: use LayoutInverter or GradientInverter.')
         if self.pairs and self.pairs[-1] > posterior.num_pairs:
             raise ValueError(f'A stage of {self.pairs[-1]} pairs does not fit a bank of {posterior.num_pairs}: give '
                              'the objective more pairs, or the stages fewer.')
@@ -110,7 +110,7 @@ def behind(energy: Tensor, last: Tensor, groups: Tensor) -> Tensor:
         group = groups[mine]
         first = torch.full_like(worst, float('inf')).scatter_reduce(0, group, energy[mine], 'amin')
         after = worst[group].isfinite()
-        above = worst[group] + (energy[mine] - first[group]) + torch.finfo(energy.dtype).eps
+        above = worst[group].nextafter(torch.tensor(float('inf'))) + (energy[mine] - first[group])
         energy[mine] = torch.where(after, above, energy[mine])
         worst = worst.scatter_reduce(0, group, energy[mine], 'amax')
     return energy

@@ -84,8 +84,8 @@ def test_an_image_file_that_changed_is_computed_again(folder):
 
 def test_other_settings_are_refused_by_name(folder):
     run(folder, images=1)
-    with pytest.raises(SystemExit, match='made with something else .model.objective.num_pairs: 1 -> 2.: give another'):
-        run(folder, images=1, options={'model.objective.num_pairs': 2})
+    with pytest.raises(SystemExit, match='made with something else .model.objective.num_pairs: 2 -> 4.: give another'):
+        run(folder, images=1, options={'model.objective.num_pairs': 4})
 
 
 @pytest.mark.parametrize('wrap', [lambda dataset: dataset,

@@ -126,7 +126,9 @@ def test_boxes_descend_to_their_places(distance, lr):
     posterior = generator.posterior([generator.layout(*TRUTH)])
     start = generator.layout((1, 1, 2, 9, 10), (2, 9, 8, 15, 15))[None]
     inverter = GradientInverter(distance, loops=30, pairs_per_step=4, lr=lr, weight_decay=0.0)
-    found = inverter.descend(posterior, start, Trace(posterior))
+    space = inverter._space(posterior)
+    found = inverter._optimise(posterior, space, space.rows(start).clone(), torch.Generator().manual_seed(0),
+                               Trace(posterior))
     assert objects_of(generator, found[0]) == set(TRUTH)
 
 
