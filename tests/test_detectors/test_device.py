@@ -18,7 +18,8 @@ def scenes(count, device):
 def test_the_search_ends_as_on_a_cpu_and_is_as_good_as_it_says(device):
     images, here, there = scenes(2, 'cpu'), shipped_detector(), shipped_detector(device)
     for detector in (here, there) if device == 'cpu' else ():  # a GPU runs the shipped search
-        detector.inverter = MODELS.build(dict(QUICK, pairs=2))
+        detector.inverter = MODELS.build(dict(
+            QUICK, pairs=2, anchors=dict(scales=[0.4], ratios=[1.0, 0.5]), add=dict(rungs=(2,))))
         detector.likelihood = detector.likelihood.on_bank(4)
     expected, found = here.invert(images), there.invert(images.to(device))
     ids = found.ids.cpu()

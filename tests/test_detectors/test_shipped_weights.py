@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope='module')
 def detector():
     config = Config.fromfile(ROOT / 'configs/dive/dive_digit-scenes.py')
-    config.model.inverter = dict(QUICK, anchors=config.model.inverter.anchors, pairs=2)
+    config.model.inverter = dict(QUICK, pairs=2, anchors=dict(scales=[0.4], ratios=[1.0, 0.5]), add=dict(rungs=(2,)))
     config.model.objective.num_pairs = 4
     with DefaultScope.overwrite_default_scope('mmdet'):
         model = MODELS.build(config.model)
