@@ -36,7 +36,7 @@ class Network(NamedTuple):
 
 
 NETWORKS = dict(
-    digits=Network('digit generator', 'generator/layout_patch-transformer_digit-scenes.py', (8, 128, 1024, 8192),
+    digits=Network('digit generator', 'generator/layout_box-channels_digit-scenes.py', (8, 128, 1024, 8192),
                    ('compile',), dict(condition=dict(num_layers=1), denoiser=dict(num_layers=1))),
     layout2img=Network('layout2img, 256 pixels', 'generator/layout2img_coco.py', (1, 8, 32, 128),
                        ('channels_last', 'checkpointing', 'compile'),

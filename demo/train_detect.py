@@ -1,4 +1,4 @@
-"""Train everything that the demo ships, from nothing: generator (in two trainings), prior, calibration, baseline.
+"""Train everything that the demo ships, from nothing: generator, prior, calibration, baseline.
 
     python demo/train_detect.py [--out weights]
 
@@ -12,8 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-GENERATOR = 'configs/generator/layout_patch-transformer_digit-scenes.py'
-REFINEMENT = 'configs/generator/layout_patch-transformer_digit-scenes_refine.py'
+GENERATOR = 'configs/generator/layout_box-channels_digit-scenes.py'
 PRIOR = 'configs/prior/layout-prior_digit-scenes.py'
 DIVE = 'configs/dive/dive_digit-scenes.py'
 BASELINE = 'configs/faster_rcnn/faster-rcnn_r18_digit-scenes.py'
@@ -47,10 +46,7 @@ def main() -> None:
     os.chdir(ROOT)
     run('tools/dataset_converters/make_digit_scenes.py')
     generator = args.work_dir / 'generator.pth'
-    coarse = args.work_dir / 'generator_coarse.pth'
-    run('tools/misc/publish_weights.py', train(GENERATOR, args.work_dir / 'generator_coarse'), coarse)
-    refined = train(REFINEMENT, args.work_dir / 'generator', f'load_from={coarse}')
-    run('tools/misc/publish_weights.py', refined, generator)
+    run('tools/misc/publish_weights.py', train(GENERATOR, args.work_dir / 'generator'), generator)
     prior = train(PRIOR, args.work_dir / 'prior', f'model.generator={generator}')
     dive = args.out / 'dive_digit_scenes.pth'
     run('tools/misc/assemble.py', DIVE, dive, '--generator', generator, '--prior', prior, '--half')

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ('configs', 'demo', 'tools', 'weights')
-CONFIG = 'generator/layout_patch-transformer_digit-scenes.py'
+CONFIG = 'generator/layout_box-channels_digit-scenes.py'
 
 # Runs outside the checkout, which an editable installation would otherwise make importable.
 LOAD_AND_BUILD = """

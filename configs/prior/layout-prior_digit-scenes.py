@@ -1,7 +1,7 @@
 # p(layout) of the digit scenes, over the rows of the trained generator's table: `python tools/train.py` with this
 # file; about 8 minutes on one CPU core.
 _base_ = ['../_base_/default_runtime.py', '../_base_/datasets/digit_scenes.py',
-          '../_base_/models/layout_patch-transformer_64.py', '../_base_/models/layout_prior.py',
+          '../_base_/models/layout_box-channels_64.py', '../_base_/models/layout_prior.py',
           '../_base_/schedules/prior.py']
 
 model = dict(

@@ -111,7 +111,7 @@ def test_detection_and_classification_train_and_infer_in_one_process(work, tmp_p
         classifier = MMPRETRAIN_MODELS.build(classifier_config(tmp_path).model).eval()
     first = detections(detector), classifier(images)
     layer = dict(denoiser=dict(num_layers=1))
-    for path in ('generator/layout_patch-transformer_digit-scenes.py', 'class_generator/dit_digit-strings-1000.py') * 2:
+    for path in ('generator/layout_box-channels_digit-scenes.py', 'class_generator/dit_digit-strings-1000.py') * 2:
         before, after = trained(CONFIGS / path, tmp_path, **layer)
         assert any(not torch.equal(before[name], after[name]) for name in before)
         assert torch.equal(detections(detector), first[0]) and torch.equal(classifier(images), first[1])

@@ -42,7 +42,7 @@ def test_a_misspelt_key_is_an_error_that_names_it():
 
 def test_detector_and_generator_configs_share_one_generator():
     dive = Config.fromfile(DIVE)
-    generator = Config.fromfile(ROOT / 'configs/generator/layout_patch-transformer_digit-scenes.py')
+    generator = Config.fromfile(ROOT / 'configs/generator/layout_box-channels_digit-scenes.py')
     assert dive.model.backbone == generator.model.backbone
 
 

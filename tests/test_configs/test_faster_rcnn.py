@@ -39,7 +39,7 @@ def test_it_is_small_and_trains_from_scratch(built):
 
 
 def test_training_scenes_are_those_of_the_generator(built):
-    generator = Config.fromfile(ROOT / 'configs/generator/layout_patch-transformer_digit-scenes.py')
+    generator = Config.fromfile(ROOT / 'configs/generator/layout_box-channels_digit-scenes.py')
     assert built[0].train_dataloader.dataset.composer == generator.train_dataloader.dataset.composer
 
 

@@ -98,7 +98,7 @@ def average_recall(coco: COCO, vocabulary: LayoutVocabulary) -> float:
 
 def test_the_shipped_grid_keeps_the_boxes(folder):
     """And a coarse one does not, so something is measured."""
-    shipped = Config.fromfile(ROOT / 'configs/_base_/models/layout_patch-transformer_64.py').generator.vocabulary
+    shipped = Config.fromfile(ROOT / 'configs/_base_/models/layout_box-channels_64.py').generator.vocabulary
     coco = COCO(folder / 'val.json')
     assert average_recall(coco, LayoutVocabulary(**shipped)) >= 0.95
     assert average_recall(coco, LayoutVocabulary(**{**shipped, 'grid': 17})) < 0.8

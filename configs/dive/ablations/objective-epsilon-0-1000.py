@@ -1,8 +1,8 @@
-# Errors of epsilon at all timesteps alike, as published; energies beside it grow as what true layouts of `calib`
+# Errors of epsilon at all timesteps alike, as published; energies beside it grow as what true layouts of `tune`
 # explain does.
 _base_ = ['../dive_digit-scenes.py']
 
-scale = 0.64
+scale = 2.1
 model = dict(
     inverter=dict(object_cost=scale * _base_.model.inverter.object_cost,
                   classes=dict(reach=scale * _base_.model.inverter.classes.reach)),

@@ -1,7 +1,7 @@
-# Errors of v at t = 200 to 620; energies beside it grow as what true layouts of `calib` explain does.
+# Errors of v at t = 200 to 620; energies beside it grow as what true layouts of `tune` explain does.
 _base_ = ['../dive_digit-scenes.py']
 
-scale = 3.9
+scale = 3.2
 model = dict(
     inverter=dict(object_cost=scale * _base_.model.inverter.object_cost,
                   classes=dict(reach=scale * _base_.model.inverter.classes.reach)),
