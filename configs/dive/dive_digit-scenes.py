@@ -18,7 +18,7 @@ model = dict(
     # Without the lowest noise, at which the layout is forgotten, and the highest (docs/design.md). A power of two:
     # every first part of its pairs covers the timesteps.
     objective=dict(num_pairs=16, low=200, high=620, space='epsilon', precision='float32'),
-    prior_weight=0.155,  # 0: no prior
+    prior_weight=0.05,  # 0: no prior
     batch_size=128,  # network evaluations at once; more leave a CPU's cache, a GPU likes more
     # ---- rarely changed: the model ----
     type='DIVEDetector', _scope_='dive_mmdet',
