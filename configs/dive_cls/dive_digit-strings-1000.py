@@ -6,8 +6,8 @@ model = dict(
     # ---- often changed: what is searched, how hard ----
     inverter=dict(
         type='dive_mmdet.ShortlistInverter',
-        candidates=[24],  # classes that are compared, by a gradient
-        pairs=[2, 6, 16], keep=[8, 3, 1],  # how they are compared
+        candidates=24,  # classes that race, by a gradient
+        race=dict(pairs=[2, 6, 16], keep=[8, 3, 1]),
         gradient_pairs=8),
     # The bank that all methods share, at the noise that told most on training images (docs/tuning_log.md).
     objective=dict(num_pairs=50, low=200, high=400, space='epsilon', precision='float32'),

@@ -5,8 +5,8 @@ model = dict(
     # ---- often changed: what is searched, how hard ----
     inverter=dict(
         type='dive_mmdet.ShortlistInverter',
-        candidates=[7, 3],  # classes that are compared, by a gradient each
-        pairs=[4, 16], keep=[4, 2],  # how they are compared
+        candidates=7,  # classes that race, by a gradient
+        race=dict(pairs=[4, 16], keep=[4, 2]),
         gradient_pairs=4),
     # The bank that all methods share, at the noise that told most on training images (docs/tuning_log.md).
     objective=dict(num_pairs=50, low=200, high=700, space='epsilon', precision='float32'),

@@ -69,8 +69,12 @@ def test_weights_and_their_views_are_not_counted():
 @pytest.mark.parametrize('inverter, pairs, classes, nfe', [
     (dict(type='dive_mmdet.GradientInverter', loops=20), 250, 1000, 20_000),  # the published figure
     (dict(type='dive_mmdet.ExhaustiveEnumeration'), 250, 1000, 250_000),
-    (dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[25], keep=[5]), 250, 1000, 25_000 + 5 * 225),
-    (dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[1, 4], keep=[8, 1]), 50, 1000, 1000 + 8 * 3),
+    (dict(type='dive_mmdet.AdaptiveEnumeration', race=dict(pairs=[25], keep=[5])), 250, 1000, 25_000 + 5 * 225),
+    (dict(type='dive_mmdet.AdaptiveEnumeration', race=dict(pairs=[1, 4], keep=[8, 1])), 50, 1000, 1000 + 8 * 3),
+    (dict(type='dive_mmdet.ShortlistInverter', candidates=24, race=dict(pairs=[2], keep=[3])), 50, 1000,
+     8 * 3 + 24 * 2 + 3 * 48),
+    (dict(type='dive_mmdet.ShortlistInverter', candidates=24, race={}, max_nfe=1000), 50, 1000, 1000),
+    (dict(type='dive_mmdet.AdaptiveEnumeration', race={}, max_nfe=300), 50, 10, 300),
     (dict(type='dive_mmdet.GradientInverter', loops=2, candidates=3), 50, 1000, 2 * (3 * 50 + 4 * 50)),
     (dict(type='dive_mmdet.ProposalInverter', max_nfe=300), 16, 10, 300),
     (dict(type='dive_mmdet.ProposalInverter'), 16, 10, None),

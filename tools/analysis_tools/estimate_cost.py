@@ -27,7 +27,6 @@ from dive_mmdet.compat import TORCH
 from dive_mmdet.diffusion.conditional import ConditionalGenerator
 from dive_mmdet.diffusion.precision import mixed_precision
 from dive_mmdet.engine.configured import load_config
-from dive_mmdet.inversion import AdaptiveEnumeration
 from dive_mmdet.registry import MODELS
 
 GIB = 2 ** 30
@@ -87,13 +86,8 @@ def evaluations(inverter: Mapping, num_pairs: int, num_classes: int) -> int | No
         # A step is a forward and a backward; the monitor evaluates the bank once a loop, and every candidate too.
         loop = num_pairs * (3 + 1 + inverter.get('candidates', 0))
         return inverter.get('starts', 1) * inverter.get('loops', 20) * loop
-    if kind == 'ExhaustiveEnumeration':
-        return num_classes * num_pairs
-    if kind == 'AdaptiveEnumeration':
-        spent, done, alive = 0, 0, num_classes
-        for pairs, keep in AdaptiveEnumeration(inverter['pairs'], inverter['keep']).stages(num_pairs):
-            spent, done, alive = spent + alive * (pairs - done), pairs, keep
-        return spent
+    if kind.endswith('Enumeration') or kind == 'ShortlistInverter':
+        return MODELS.build(dict(inverter)).most_nfe(num_pairs, num_classes)
     return inverter.get('max_nfe')
 
 
