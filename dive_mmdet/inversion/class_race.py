@@ -20,13 +20,11 @@ class Race:
         pairs: first pairs of the bank that each stage compares on, ascending (published: 25 of 250).
         keep: classes that each stage keeps, descending (published: 5 of 1,000).
         decided: a class drops out when it is behind the best by more than so many standard errors of the paired
-            difference; where one is left, nothing more is asked. None leaves that to the stages.
-        min_pairs: pairs from which on that is asked.
+            difference, from four pairs on; where one is left, nothing more is asked. None leaves it to the stages.
     """
     pairs: Sequence[int] = ()
     keep: Sequence[int] = ()
     decided: float | None = None
-    min_pairs: int = 4
 
     def __post_init__(self):
         pairs, keep = list(self.pairs), list(self.keep)
@@ -34,9 +32,9 @@ class Race:
                 or keep != sorted(keep, reverse=True):
             raise ValueError(f'Stages compare fewer and fewer classes on more and more pairs, got pairs={pairs} and '
                              f'keep={keep}: give as many of each, pairs ascending and keep descending.')
-        if self.decided is not None and self.decided <= 0 or self.min_pairs < 2:
-            raise ValueError(f'A class is decidedly behind by standard errors of two or more pairs, got decided='
-                             f'{self.decided} and min_pairs={self.min_pairs}: give a positive number and 2 or more.')
+        if self.decided is not None and self.decided <= 0:
+            raise ValueError(f'A class is decidedly behind by some standard errors, got decided={self.decided}: give a '
+                             'positive number, or None.')
 
     @classmethod
     def of(cls, settings: Mapping) -> 'Race':
@@ -51,7 +49,7 @@ class Race:
         """With the last stage, which compares on the whole bank, or on nothing more where one class alone is left."""
         last = self.pairs[-1] if self.keep and self.keep[-1] == 1 else num_pairs
         decided = math.inf if self.decided is None else self.decided
-        return Rungs([*self.pairs, last], self.keep, decided=decided, min_pairs=self.min_pairs)
+        return Rungs([*self.pairs, last], self.keep, decided=decided)
 
     def nfe(self, num_pairs: int, num_classes: int) -> list[int]:
         """Evaluations that each stage costs at most."""
@@ -116,8 +114,7 @@ def behind(energy: Tensor, last: Tensor, groups: Tensor) -> Tensor:
         mine = (last == rung).nonzero()[:, 0]
         group = groups[mine]
         first = torch.full_like(worst, math.inf).scatter_reduce(0, group, energy[mine], 'amin')
-        step = torch.finfo(energy.dtype).eps * worst.abs().clamp(min=1)                # less would be rounded away
-        above = worst[group] + step[group] + (energy[mine] - first[group])
+        above = worst[group].nextafter(torch.tensor(math.inf)) + (energy[mine] - first[group])
         energy[mine] = torch.where(worst[group].isfinite(), above, energy[mine])
         worst = worst.scatter_reduce(0, group, energy[mine], 'amax')
     return energy

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+MIN_PAIRS = 4  # fewer differences say little about their own spread
+
 
 @dataclass(frozen=True)
 class Rungs:
@@ -13,17 +15,17 @@ class Rungs:
 
     Attributes:
         pairs: first pairs of the bank that candidates are compared on, ascending.
-        keep: so many of a group go on from a rung to the next; a number less than rungs.
-        least: and those alone whose value is above.
-        decided: and those alone that are not decidedly behind the best of their group: by more than so many standard
-            errors of the paired difference. Then a group ends where one is left of it. Off by default.
-        min_pairs: pairs from which on that is asked; few differences say little about their own spread.
+        keep: so many of a group go on from a rung to the next: one number, or a number less than rungs of them.
+        least: and those alone whose value is above,
+        doubt: or might be, by so many standard errors of it.
+        decided: who is behind the best of its group by more than so many standard errors of their paired difference
+            drops out, and a group ends where one is left of it.
     """
     pairs: Sequence[int]
-    keep: Sequence[int]
+    keep: Sequence[int] | int = 1
     least: float = -math.inf
+    doubt: float = 0.0
     decided: float = math.inf
-    min_pairs: int = 4
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,15 @@ def halving(ask: Callable[[Tensor, Tensor], Tensor], groups: Tensor, rungs: Rung
         A `Standing` after every rung.
     """
     standing = Standing(torch.arange(len(groups)), torch.zeros(len(groups), 0))
-    for rung, keep in zip(rungs.pairs, [None, *rungs.keep]):
-        going = standing.going
+    keeps = [rungs.keep] * (len(rungs.pairs) - 1) if isinstance(rungs.keep, int) else rungs.keep
+    for rung, keep in zip(rungs.pairs, [None, *keeps]):
         if keep is not None:
-            stays = best_of_groups(groups[standing.index], standing.value, keep) & (standing.value > rungs.least)
-            stays &= ~decidedly_behind(standing, groups[standing.index], rungs)
-            standing, going = standing.at(stays), going[stays]
-            if math.isfinite(rungs.decided):
-                _, mine, left = groups[standing.index].unique(return_inverse=True, return_counts=True)
-                going &= left[mine] > 1
+            group = groups[standing.index]
+            stays = best_of_groups(group, standing.value, keep) & (_at_most(standing, rungs.doubt) > rungs.least)
+            standing = standing.at(stays & ~_decidedly_behind(standing, group, rungs.decided))
+        going = standing.going
+        if keep is not None and math.isfinite(rungs.decided):
+            going &= _several(groups[standing.index])
         pairs = torch.arange(standing.by_pair.shape[1], rung)
         more = torch.full((len(going), len(pairs)), math.nan)
         more[going] = ask(standing.index[going], pairs)
@@ -86,21 +88,31 @@ def halving(ask: Callable[[Tensor, Tensor], Tensor], groups: Tensor, rungs: Rung
         yield standing
 
 
-def decidedly_behind(standing: Standing, group: Tensor, rungs: Rungs) -> Tensor:
-    """Whose distance from the best of its group, (S,), is `decided` of its standard errors or more, (S,) bool.
+def _at_most(standing: Standing, doubt: float) -> Tensor:
+    """Values with so many standard errors of these means added, (S,)."""
+    count = standing.by_pair.shape[1]
+    if not doubt or count < 2:
+        return standing.value
+    return standing.value + doubt * standing.by_pair.std(dim=1).nan_to_num(nan=0.0) / count ** 0.5
 
-    The standard error is that of a mean of paired differences, from their spread over the pairs.
-    """
-    behind = torch.zeros(len(group), dtype=torch.bool)
-    enough = (standing.pairs >= max(2, rungs.min_pairs)) & standing.going
-    if not math.isfinite(rungs.decided) or not bool(enough.any()):
+
+def _decidedly_behind(standing: Standing, group: Tensor, decided: float) -> Tensor:
+    """Whose distance from the best of its group, (S,), is more than so many standard errors of it, (S,) bool."""
+    count, going = standing.by_pair.shape[1], standing.going
+    behind = torch.zeros_like(going)
+    if not math.isfinite(decided) or count < MIN_PAIRS or not bool(going.any()):
         return behind
     best = best_of_groups(group, standing.value, 1).nonzero()[:, 0]
     leader = torch.zeros(int(group.max()) + 1, dtype=torch.long).index_copy(0, group[best], best)[group]
-    difference = (standing.by_pair[leader] - standing.by_pair)[enough]                # (S', Q)
-    error = difference.std(dim=1) / difference.shape[1] ** 0.5
-    behind[enough] = difference.mean(dim=1) > rungs.decided * error
+    difference = (standing.by_pair[leader] - standing.by_pair)[going]                 # (S', Q)
+    behind[going] = difference.mean(dim=1) > decided * difference.std(dim=1) / count ** 0.5
     return behind
+
+
+def _several(group: Tensor) -> Tensor:
+    """Who is not alone in its group, (S,) -> (S,) bool."""
+    _, place, count = group.unique(return_inverse=True, return_counts=True)
+    return count[place] > 1
 
 
 def best_of_groups(groups: Tensor, value: Tensor, count: int) -> Tensor:

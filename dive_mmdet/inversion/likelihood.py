@@ -37,6 +37,11 @@ class Likelihood(nn.Module):
         """P, pairs in the bank."""
         return len(self.bank)
 
+    def sample_weight(self, num_pairs: int) -> float:
+        """What a squared error of x_0 weighs on the mean of the first pairs."""
+        of_samples = self.generator.schedule.error_weight(self.bank.timesteps[:num_pairs].cpu(), 'sample')
+        return float((self.weight[:num_pairs].cpu() / of_samples).mean())
+
     def settings(self) -> dict:
         """Its arguments but the generator."""
         return dict(num_pairs=len(self), low=self.low, high=self.high, space=self.space, seed=self.seed,

@@ -59,8 +59,8 @@ class ShortlistInverter(AdaptiveEnumeration):
 
     def predicted(self, posterior: Posterior) -> Tensor:
         """Energies of all classes, each image's up to a constant, (N, C)."""
-        table, images = posterior.generator.table.weight.detach(), torch.arange(len(posterior))
-        rows = table[posterior.vocabulary.class_ids.to(table.device)]                               # (C, D)
+        images, class_ids = torch.arange(len(posterior)), posterior.vocabulary.class_ids.to(posterior.latents.device)
+        rows = posterior.generator.embed(class_ids).detach()                                        # (C, D)
         v = posterior.generator.mean_class_row().detach().expand(len(images), 1, -1)
         gradient = posterior.gradient(images, v, torch.arange(self.gradient_pairs))[:, 0]           # (N, D)
         if not self.expected:

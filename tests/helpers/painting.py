@@ -1,67 +1,29 @@
 """A generator in closed form, on which the answer of an inversion is known."""
-from types import SimpleNamespace
-
 import torch
 from torch import Tensor, nn
 
-from dive_mmdet.diffusion import NoiseSchedule
+from dive_mmdet.analysis.painting import Painting
 from dive_mmdet.inversion import Likelihood, Posterior
-from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
+from dive_mmdet.layout import LayoutVocabulary
 
 
-class PaintingGenerator(nn.Module):
-    """Predicts x_0 as the sum of the layout's boxes, each filled with the grey of its class; x_t is not looked at.
+class PaintingGenerator(Painting):
+    """A `Painting` in greys whose grid points are the edges of pixels.
 
-    So the energy of a layout in the space of samples is its painting's mean squared error, and a painted layout of
-    boxes that do not touch is the only optimum of its own image. Grid points are the edges of pixels; a row is
-    (x, y, grey, kind), and a pixel is painted as far as a box covers it, which has a gradient. The kind is 1 for
-    classes and -3 for none, so that a random condition is rarely nearest to none, where there is no gradient.
+    A painted layout of boxes that do not touch is the only optimum of its own image.
 
     Args:
         num_objects: K.
         size: side of the image; a power of two, so that painting rounds nothing.
         greys: of the classes.
-        order_free: what the stub claims of its condition encoder.
+        order_free, leak: as in `Painting`.
         crop: whether the layout ends with a crop, which is not painted.
-        leak: part of x_t that is added to the painting, so that errors depend on the noise.
     """
 
     def __init__(self, num_objects: int = 3, size: int = 16, greys: tuple = (0.75, 1.0, 1.25),
                  order_free: bool = True, crop: bool = False, leak: float = 0.0):
-        super().__init__()
-        self.vocabulary = LayoutVocabulary(len(greys), num_objects, grid=size + 1, encode_crop=crop)
-        self.tokenizer = LayoutTokenizer(self.vocabulary)
-        self.size, self.latent_shape = size, (1, size, size)
-        self.schedule = NoiseSchedule()
-        self.condition = SimpleNamespace(order_free=order_free)
-        self.leak, self.evaluations = leak, 0  # a backward counts as two
-        rows = torch.zeros(self.vocabulary.num_tokens, 4)
-        corners = self.vocabulary.corner_ids
-        rows[corners, 0], rows[corners, 1] = (corners % (size + 1)) / size, (corners // (size + 1)) / size
-        rows[self.vocabulary.class_ids, 2], rows[self.vocabulary.class_ids, 3] = torch.tensor(greys), 1.0
-        rows[self.vocabulary.none, 3] = -3.0
-        self.table = nn.Module()
-        self.table.weight = nn.Parameter(rows, requires_grad=False)
-
-    def mean_class_row(self) -> Tensor:
-        return self.table.weight[self.vocabulary.class_ids].mean(dim=0)
-
-    def embed(self, ids: Tensor) -> Tensor:
-        return torch.cat([self.table.weight, self.mean_class_row()[None]])[ids]
-
-    def paint(self, rows: Tensor) -> Tensor:
-        """(B, L, 4) -> (B, 1, size, size)."""
-        objects = self.vocabulary.objects(rows.transpose(1, 2)).permute(0, 2, 3, 1)      # (B, K, 3, 4)
-        low, high = objects[:, :, 1, :2] * self.size, objects[:, :, 2, :2] * self.size
-        pixels = torch.arange(self.size)
-        covered = (torch.minimum(high[..., None], pixels + 1) - torch.maximum(low[..., None], pixels)).clamp(0, 1)
-        masks = covered[:, :, 1, :, None] * covered[:, :, 0, None, :]
-        return (objects[:, :, 0, 2, None, None] * masks).sum(dim=1, keepdim=True)
-
-    def predict_noise(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
-        self.evaluations += len(x_t) * (3 if rows.requires_grad else 1)
-        signal, sigma = self.schedule.coefficients(t, x_t)
-        return (x_t - signal * (self.paint(rows) + self.leak * x_t)) / sigma
+        vocabulary = LayoutVocabulary(len(greys), num_objects, grid=size + 1, encode_crop=crop)
+        super().__init__(vocabulary, torch.tensor(greys)[:, None], size, order_free, leak)
 
     def layout(self, *objects: tuple[int, int, int, int, int]) -> Tensor:
         """(label, x0, y0, x1, y1) in pixels each -> token ids (L,)."""

@@ -72,7 +72,7 @@ def behind_by_hand(values, others, decided):
 
 @pytest.mark.parametrize('decided', [0.5, 1.0, 2.0])
 def test_who_is_decidedly_behind_drops_out_as_by_hand(decided):
-    rungs = Rungs((1, 4, 6, 8), (10, 10, 10), decided=decided, min_pairs=4)
+    rungs = Rungs((1, 4, 6, 8), (10, 10, 10), decided=decided)
     seen = list(halving(ask, GROUPS, rungs))
     alive = {group: (GROUPS == group).nonzero()[:, 0].tolist() for group in range(3)}
     assert seen[1].index.tolist() == list(range(30))  # one pair decides nothing
@@ -98,10 +98,10 @@ def test_where_differences_are_decided_the_race_finds_the_best_and_asks_less():
     def count(index, pairs):
         asked.append(len(index) * len(pairs))
         return table[index][:, pairs]
-    *_, last = halving(count, GROUPS, Rungs((3, 5, 8), (10, 10), decided=3.0, min_pairs=3))
+    *_, last = halving(count, GROUPS, Rungs((4, 5, 8), (10, 10), decided=3.0))
     best = [max((GROUPS == group).nonzero()[:, 0].tolist(), key=lambda c: float(table[c].mean())) for group in range(3)]
-    assert last.index.tolist() == sorted(best) and sum(asked) == 30 * 3
-    assert not bool(last.going.any()) and last.pairs.tolist() == [3, 3, 3]
+    assert last.index.tolist() == sorted(best) and sum(asked) == 30 * 4
+    assert not bool(last.going.any()) and last.pairs.tolist() == [4, 4, 4]
 
 
 def test_equal_candidates_are_never_decided():

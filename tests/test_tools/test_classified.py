@@ -106,7 +106,7 @@ def test_replayed_stages_are_those_of_the_adaptive_enumeration():
     errors = likelihood.errors(latents.repeat_interleave(20, 0),
                                whole.embed(torch.arange(20)[:, None]).repeat(4, 1, 1)).view(4, 20, 6)
     for race in (dict(pairs=(1, 4), keep=(8, 2)), dict(pairs=(2,), keep=(5,)), dict(pairs=(1, 2, 5), keep=(9, 4, 1)),
-                 dict(pairs=(2, 4), keep=(15, 10), decided=0.5, min_pairs=2)):
+                 dict(pairs=(2, 4), keep=(15, 10), decided=0.5)):
         answers, nfe = replay(errors, Race(**race))
         found = AdaptiveEnumeration(race).invert(Posterior(likelihood, latents))
         assert torch.equal(answers, found.ids[:, 0]) and torch.equal(nfe, found.nfe)

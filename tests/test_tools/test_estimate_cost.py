@@ -76,8 +76,8 @@ def test_weights_and_their_views_are_not_counted():
     (dict(type='dive_mmdet.ShortlistInverter', candidates=24, race={}, max_nfe=1000), 50, 1000, 1000),
     (dict(type='dive_mmdet.AdaptiveEnumeration', race={}, max_nfe=300), 50, 10, 300),
     (dict(type='dive_mmdet.GradientInverter', loops=2, candidates=3), 50, 1000, 2 * (3 * 50 + 4 * 50)),
-    (dict(type='dive_mmdet.ProposalInverter', max_nfe=300), 16, 10, 300),
-    (dict(type='dive_mmdet.ProposalInverter'), 16, 10, None),
+    (dict(type='dive_mmdet.LayoutInverter', max_nfe=300), 16, 10, 300),
+    (dict(type='dive_mmdet.LayoutInverter'), 16, 10, None),
 ])
 def test_evaluations_follow_from_the_config(inverter, pairs, classes, nfe):
     from estimate_cost import evaluations
@@ -86,7 +86,7 @@ def test_evaluations_follow_from_the_config(inverter, pairs, classes, nfe):
 
 def test_it_prints_what_a_config_costs(monkeypatch, capsys):
     import estimate_cost
-    monkeypatch.setattr(sys, 'argv', ['estimate_cost.py', str(ROOT / 'configs/dive/dive_proposal_digit-scenes.py'),
+    monkeypatch.setattr(sys, 'argv', ['estimate_cost.py', str(ROOT / 'configs/dive/dive_digit-scenes.py'),
                                       '--nfe', '4000', '--tflops', '0.1', '--batches', '1', '4'])
     estimate_cost.main()
     lines = capsys.readouterr().out.splitlines()

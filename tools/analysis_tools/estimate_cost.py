@@ -4,9 +4,9 @@
 
 Nothing is computed and no weights are needed: the network runs on tensors without storage, and a first stage whose
 files are not there yet is left out, which the first line says. NFE are evaluations of the network an image, a backward
-counted as two; enumerations and the published inversion say how many they need, a search by proposals says `max_nfe` or
-is told with --nfe. --tflops is what the machine sustains on this network, a fraction of what its maker states. Memory
-is that of weights and tensors; add what the framework itself takes.
+counted as two; enumerations and the published inversion say how many they need, the search for layouts says `max_nfe`
+or is told with --nfe. --tflops is what the machine sustains on this network, a fraction of what its maker states.
+Memory is that of weights and tensors; add what the framework itself takes.
 """
 import argparse
 import sys
@@ -70,7 +70,7 @@ def evaluate(generator: ConditionalGenerator, batch: int, precision: str, gradie
     device = generator.table.weight.device
     x_t = torch.randn(batch, *generator.latent_shape, device=device)
     t = torch.zeros(batch, dtype=torch.long, device=device)
-    rows = torch.randn(batch, generator.vocabulary.length, generator.table.weight.shape[1], device=device,
+    rows = torch.randn(batch, generator.vocabulary.length, generator.table.dim, device=device,
                        requires_grad=gradient)
     with torch.set_grad_enabled(gradient):
         with mixed_precision(device, precision):

@@ -33,7 +33,7 @@ from dive_mmdet.inversion.halving import best_of_groups, halving
 
 PAIRS = (1, 2, 4, 8, 16)
 KEEP = (200, 100, 50, 20, 10, 5, 3, 2, 1)
-LADDER = (2, 3, 4, 6, 8, 12, 16, 24, 32)
+LADDER = (4, 6, 8, 12, 16, 24, 32)
 DECIDED = (1.5, 2.0, 2.5, 3.0, 4.0)
 RANGES = ((0, 1000), (0, 700), (100, 400), (200, 500), (300, 600), (200, 700), (200, 900), (300, 1000),
           (500, 1000))  # thousandths of the schedule
@@ -61,8 +61,8 @@ def races(num_pairs: int, num_classes: int, most: int = 3) -> Iterator[Race]:
         for some, few in itertools.product(itertools.combinations(pairs, number), itertools.combinations(keep, number)):
             yield Race(list(some), list(few))
     ladder = [count for count in LADDER if count < num_pairs]
-    for start, decided in itertools.product(range(len(ladder)), DECIDED):
-        yield Race(ladder[start:], [num_classes] * (len(ladder) - start), decided, ladder[start])
+    for decided in DECIDED:
+        yield Race(ladder, [num_classes] * len(ladder), decided)
 
 
 def choose(errors: Tensor, truth: Tensor, slack: float) -> list[dict]:

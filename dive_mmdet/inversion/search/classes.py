@@ -2,8 +2,9 @@
 import torch
 from torch import Tensor
 
-from .objects import other_classes, present
-from .race import best_of_groups, race
+from .likely import LikelyClasses
+from .objects import present
+from .race import Rungs, best_of_groups, race
 from .settings import Classes
 from .state import UNKNOWN_COST, SearchState
 from .take import take, try_out
@@ -14,10 +15,11 @@ class ChangeClasses:
 
     Args:
         rungs, keep: of the race between an object's classes.
+        likely: which classes take part.
     """
 
-    def __init__(self, rungs: tuple[int, ...], keep: int):
-        self.rungs, self.keep = rungs, keep
+    def __init__(self, rungs: tuple[int, ...], keep: int, likely: LikelyClasses):
+        self.rungs, self.keep, self.likely = rungs, keep, likely
 
     def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
         """(B,) bool: which rows changed; objects of unknown class that overlap get theirs in turns."""
@@ -29,7 +31,7 @@ class ChangeClasses:
         return changed
 
     def _once(self, state: SearchState, rows: Tensor) -> Tensor:
-        answers = race(state, other_classes(state, *present(state, rows)), self.rungs, self.keep)
+        answers = race(state, self.likely.offers(state, *present(state, rows)), Rungs(self.rungs, self.keep))
         unknown = state.unknown[answers.offers.rows, answers.offers.slots[:, 0]]
         return take(state, answers, answers.worth(state) + UNKNOWN_COST * unknown)
 
@@ -39,16 +41,17 @@ class Reclassify:
 
     Args:
         settings: of classes.
+        likely: which classes take part.
         polish: of the boxes, called with a branch and its rows.
     """
 
-    def __init__(self, settings: Classes, polish):
-        self.settings, self.polish = settings, polish
+    def __init__(self, settings: Classes, likely: LikelyClasses, polish):
+        self.settings, self.likely, self.polish = settings, likely, polish
 
     def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
         """(B,) bool: which rows changed."""
         changed = torch.zeros(len(state), dtype=torch.bool)
-        answers = race(state, other_classes(state, *present(state, rows)), self.settings.rungs[:1], keep=1)
+        answers = race(state, self.likely.offers(state, *present(state, rows)), Rungs(self.settings.rungs[:1]))
         worth = answers.worth(state) + self.settings.reach
         for _ in range(self.settings.beam):
             best = best_of_groups(answers.offers.groups, worth, 1) & (worth > 0)

@@ -6,7 +6,7 @@ from dive_mmdet.inversion.moves import corners_to_steps, steps_to_corners
 from dive_mmdet.layout.vocabulary import CLASS
 
 from .offers import Offers
-from .race import race
+from .race import Rungs, race
 from .state import SearchState
 from .take import take
 
@@ -58,13 +58,13 @@ def other_boxes(state: SearchState, rows: Tensor, slots: Tensor, moves: Tensor, 
     return Offers.of_one(rows[which], group_of(state, rows, slots)[which], slots[which], objects)
 
 
-def other_classes(state: SearchState, rows: Tensor, slots: Tensor) -> Offers:
-    """Objects (P,), (P,) with every class that they do not have."""
-    classes = state.vocabulary.class_ids
-    which = torch.arange(len(rows)).repeat_interleave(len(classes))
+def other_classes(state: SearchState, rows: Tensor, slots: Tensor, classes: Tensor | None = None) -> Offers:
+    """Objects (P,), (P,) with each of some classes (P, S), all by default, that they do not have."""
+    classes = state.vocabulary.class_ids.expand(len(rows), -1) if classes is None else classes
+    which = torch.arange(len(rows)).repeat_interleave(classes.shape[1])
     objects = state.vocabulary.objects(state.ids)[rows, slots][which].clone()
-    other = objects[:, CLASS] != classes.repeat(len(rows))
-    objects[:, CLASS] = classes.repeat(len(rows))
+    other = objects[:, CLASS] != classes.flatten()
+    objects[:, CLASS] = classes.flatten()
     which, objects = which[other], objects[other]
     return Offers.of_one(rows[which], group_of(state, rows, slots)[which], slots[which], objects)
 
@@ -77,5 +77,5 @@ def removals(state: SearchState, rows: Tensor, slots: Tensor) -> Offers:
 
 def remove_objects(state: SearchState, rows: Tensor) -> Tensor:
     """A move: objects go that are not worth what they must be; (B,) bool: which rows changed."""
-    answers = race(state, removals(state, *present(state, rows)), (state.pairs,), keep=1)
+    answers = race(state, removals(state, *present(state, rows)), Rungs((state.pairs,)))
     return take(state, answers, answers.worth(state))

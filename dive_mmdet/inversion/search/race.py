@@ -1,5 +1,5 @@
 """Which of many offers are worth it: asked together where they lie apart, on few pairs first."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from .offers import Offers, regions
 from .packing import alone, packed
 from .state import SearchState
 
-__all__ = ['Answers', 'best_of_groups', 'prior_gain', 'race', 'region_gains']  # moves rank by the same groups
+__all__ = ['Answers', 'Rungs', 'best_of_groups', 'prior_gain', 'race', 'region_gains']  # what moves need of a race
 
 CHUNK = 256  # masked maps at once
 
@@ -41,23 +41,20 @@ class Answers:
         return self.gain + prior_gain(state, self.offers) - state.object_cost * self.offers.growth(state.vocabulary)
 
 
-def race(state: SearchState, offers: Offers, rungs: tuple[int, ...], keep: int,
-         least: float = -float('inf')) -> Answers:
+def race(state: SearchState, offers: Offers, rungs: Rungs) -> Answers:
     """Compare offers on the first pairs of the bank, and the best of them on more.
 
     Args:
         state: that they change.
         offers: O of them.
-        rungs: numbers of pairs, ascending; those beyond the pairs of the state count as these.
-        keep: so many of a group go on from a rung to the next.
-        least: and those alone that gain more.
+        rungs: how it narrows; numbers of pairs beyond those of the state count as these.
     """
     seen = regions(state.ids, offers, state.vocabulary, state.shape)
 
     def ask(index: Tensor, pairs: Tensor) -> Tensor:
         return region_gains(state, offers.at(index), seen[index], pairs)
-    rungs = sorted({min(rung, state.pairs) for rung in rungs})
-    *_, last = halving(ask, offers.groups, Rungs(rungs, [keep] * (len(rungs) - 1), least))
+    pairs = sorted({min(rung, state.pairs) for rung in rungs.pairs})
+    *_, last = halving(ask, offers.groups, replace(rungs, pairs=pairs))
     return Answers(offers.at(last.index), last.value, seen[last.index])
 
 
@@ -74,6 +71,7 @@ def region_gains(state: SearchState, offers: Offers, seen: Tensor, pairs: Tensor
         (O, Q), in the units of the energy; -inf where no slot is free for an offer or its image cannot pay.
     """
     gains = torch.full((len(offers), len(pairs)), -float('inf'))
+    seen = seen if state.joint else torch.ones_like(seen)  # nothing lies apart from an offer that is read everywhere
     where, layouts, rows = packed(state.ids, offers, seen, state.vocabulary)
     asked = torch.zeros(len(state), dtype=torch.long).index_add_(0, rows, torch.full_like(rows, len(pairs)))
     paid = state.pays(rows, asked[rows])

@@ -1,8 +1,8 @@
 """The settings of a search for layouts, in groups."""
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 
-AT_LEAST_ONE = {'anchors', 'candidates', 'class_keep', 'class_pairs', 'keep', 'pairs', 'scan_pairs'}
+AT_LEAST_ONE = {'anchors', 'candidates', 'class_keep', 'class_pairs', 'keep', 'pairs', 'scan_pairs', 'size'}
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,30 @@ class Classes:
         keep: so many of an object go on from a rung to the next.
         beam: so many other classes of an object are tried with boxes that suit them.
         reach: energy that moving a box may gain; classes further behind are not tried.
+        shortlist: settings of `Shortlist`.
     """
     rungs: tuple[int, ...] = (4, 8)
     keep: int = 3
     beam: int = 2
     reach: float = 0.0005
+    shortlist: Mapping = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """Which classes an object is asked about, where there are more.
+
+    Attributes:
+        size: other classes of an object that are asked.
+        pairs: first pairs of the bank on which the gradient is taken that ranks classes; three evaluations each.
+        expected: weight of what the generator expects of each class, one evaluation a class for all images; 0 where
+            nothing is to be expected from pure noise.
+        side: of the box that it is expected in, as a part of the image's side.
+    """
+    size: int = 64
+    pairs: int = 2
+    expected: float = 2.0
+    side: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -100,13 +119,13 @@ class Rescore:
 
     Attributes:
         rungs: first pairs of the bank on which steps of boxes are compared, ascending.
-        keep: so many steps of an object go on from a rung to the next.
+        doubt: a step goes on if it gains, or might, by so many standard errors over the pairs.
         rounds: of steps, at most.
         class_pairs: first pairs on which all classes are compared.
         class_keep: so many classes of an object are then compared on the whole bank.
     """
-    rungs: tuple[int, ...] = (4, 16)
-    keep: int = 3
+    rungs: tuple[int, ...] = (4, 8, 16)
+    doubt: float = 1.5
     rounds: int = 3
     class_pairs: int = 4
     class_keep: int = 3
@@ -119,7 +138,7 @@ def group(kind: type, settings: Mapping, name: str):
         ValueError: an unknown or missing key, rungs that do not ascend, or a number of pairs or offers below 1.
     """
     known = {part.name for part in fields(kind)}
-    needed = {part.name for part in fields(kind) if part.default is MISSING}
+    needed = {part.name for part in fields(kind) if part.default is part.default_factory is MISSING}
     unknown, missing = sorted(set(settings) - known), sorted(needed - set(settings))
     if unknown or missing:
         wrong = f'has no setting `{unknown[0]}`' if unknown else f'lacks `{missing[0]}`'
@@ -129,6 +148,8 @@ def group(kind: type, settings: Mapping, name: str):
     if not rungs or rungs != sorted(set(rungs)) or rungs[0] < 1:
         raise ValueError(f'`model.inverter.{name}.rungs` compares on more and more pairs, got {rungs}: give ascending '
                          'numbers from 1.')
+    if not getattr(built, 'doubt', 0) >= 0:
+        raise ValueError(f'`model.inverter.{name}.doubt` is {built.doubt!r}: give standard errors, 0 or more.')
     for key in known & AT_LEAST_ONE:
         require_count(getattr(built, key), f'{name}.{key}')
     return built

@@ -19,12 +19,15 @@ class SearchState:
         ids: (B, L) layouts to start from; each costs one evaluation a pair.
         object_cost: energy that an object must be worth.
         pairs: Q, first pairs of the bank, on which layouts are judged.
+        joint: whether questions about objects that lie apart share layouts.
     """
 
     def __init__(self, posterior: Posterior, meter: Meter, images: Tensor, ids: Tensor, *, object_cost: float,
-                 pairs: int):
+                 pairs: int, joint: bool = True):
         self.posterior, self.vocabulary, self.meter = posterior, posterior.vocabulary, meter
-        self.images, self.ids, self.object_cost = images, ids.clone(), object_cost
+        self.images, self.ids, self.object_cost, self.joint = images, ids.clone(), object_cost, joint
+        # Objects that must be judged should this branch be refused, (B,).
+        self.otherwise = torch.zeros(len(ids), dtype=torch.long)
         self.maps = posterior.error_maps(images, ids, torch.arange(pairs))            # (B, Q, h, w)
         self.energy = self._energy()
 
@@ -59,12 +62,15 @@ class SearchState:
 
     def pays(self, rows: Tensor, cost: Tensor | int, growth: Tensor | int = 0) -> Tensor:
         """Whether rows can pay for evaluations, and for judging so many objects more, (R,) -> (R,) bool."""
-        return self.meter.pays(self.images[rows], cost, self.objects[rows] + growth)
+        return self.meter.pays(self.images[rows], cost, torch.maximum(self.objects[rows] + growth,
+                                                                      self.otherwise[rows]))
 
     def branch(self, rows: Tensor, ids: Tensor) -> 'SearchState':
         """Other layouts (R, L) of some rows, which do not change this state; Q evaluations a row."""
-        return SearchState(self.posterior, self.meter, self.images[rows], ids, object_cost=self.object_cost,
-                           pairs=self.pairs)
+        other = SearchState(self.posterior, self.meter, self.images[rows], ids, object_cost=self.object_cost,
+                            pairs=self.pairs, joint=self.joint)
+        other.otherwise = torch.maximum(self.objects, self.otherwise)[rows]
+        return other
 
     def accept(self, rows: Tensor, other: 'SearchState') -> Tensor:
         """Take over the layouts of a branch where they cost less, (R,) -> (R,) bool; row r is the branch's row r."""
