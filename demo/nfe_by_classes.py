@@ -52,7 +52,7 @@ def fit(inverter: dict, count: int) -> None:
     """Fit the settings of a search to fewer classes."""
     if 'candidates' in inverter:
         inverter['candidates'] = count = min(inverter['candidates'], count)
-    if 'race' in inverter:
+    if 'keep' in inverter.get('race', {}):
         inverter['race']['keep'] = [min(keep, count) for keep in inverter['race']['keep']]
 
 

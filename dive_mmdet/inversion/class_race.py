@@ -18,9 +18,10 @@ class Race:
 
     Attributes:
         pairs: first pairs of the bank that each stage compares on, ascending (published: 25 of 250).
-        keep: classes that each stage keeps, descending (published: 5 of 1,000).
+        keep: classes that each stage keeps, descending (published: 5 of 1,000); all of them where `decided` alone drops
+            classes.
         decided: a class drops out when it is behind the best by more than so many standard errors of the paired
-            difference, from four pairs on; where one is left, nothing more is asked. None leaves it to the stages.
+            difference, from four pairs on; where one is left, nothing more is asked. None leaves it to `keep`.
     """
     pairs: Sequence[int] = ()
     keep: Sequence[int] = ()
@@ -28,8 +29,9 @@ class Race:
 
     def __post_init__(self):
         pairs, keep = list(self.pairs), list(self.keep)
-        if len(pairs) != len(keep) or min(pairs + keep, default=1) < 1 or pairs != sorted(set(pairs)) \
-                or keep != sorted(keep, reverse=True):
+        matched = len(pairs) == len(keep) or not keep and self.decided is not None
+        narrow = pairs == sorted(set(pairs)) and keep == sorted(keep, reverse=True)
+        if not matched or not narrow or min(pairs + keep, default=1) < 1:
             raise ValueError(f'Stages compare fewer and fewer classes on more and more pairs, got pairs={pairs} and '
                              f'keep={keep}: give as many of each, pairs ascending and keep descending.')
         if self.decided is not None and self.decided <= 0:
@@ -45,15 +47,15 @@ class Race:
             raise ValueError(f'`model.inverter.race` has no setting `{unknown[0]}`: it has {", ".join(known)}.')
         return cls(**settings)
 
-    def stages(self, num_pairs: int) -> Rungs:
+    def stages(self, num_pairs: int, num_classes: int) -> Rungs:
         """With the last stage, which compares on the whole bank, or on nothing more where one class alone is left."""
         last = self.pairs[-1] if self.keep and self.keep[-1] == 1 else num_pairs
-        decided = math.inf if self.decided is None else self.decided
-        return Rungs([*self.pairs, last], self.keep, decided=decided)
+        return Rungs([*self.pairs, last], self.keep or [num_classes] * len(self.pairs),
+                     decided=math.inf if self.decided is None else self.decided)
 
     def nfe(self, num_pairs: int, num_classes: int) -> list[int]:
         """Evaluations that each stage costs at most."""
-        rungs = self.stages(num_pairs)
+        rungs = self.stages(num_pairs, num_classes)
         alive, done = [num_classes, *rungs.keep], [0, *rungs.pairs]
         return [count * (now - before) for count, before, now in zip(alive, done, rungs.pairs)]
 

@@ -42,7 +42,7 @@ class AdaptiveEnumeration:
         self._require_fit(num_pairs, num_classes)
         meter, trace = Meter(posterior, self.max_nfe), Trace(posterior)
         classes = self._compared(posterior)
-        energy = race_classes(posterior, meter, classes, self.race.stages(num_pairs), trace)
+        energy = race_classes(posterior, meter, classes, self.race.stages(num_pairs, classes.shape[1]), trace)
         by_class = torch.full((len(posterior), num_classes), float('inf')).scatter(1, classes, energy)
         return Inversion(ids=by_class.argmin(dim=1, keepdim=True), energy=by_class.amin(dim=1),
                          nfe=posterior.nfe.clone(), trace=trace.courses, class_energy=by_class)

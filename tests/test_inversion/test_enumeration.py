@@ -79,7 +79,7 @@ def test_settings_of_a_race_are_known_ones():
         AdaptiveEnumeration(dict(decided=0.0))
 
 
-RUNGS = dict(pairs=[10, 20, 40, 80], keep=[10, 10, 10, 10])
+RUNGS = dict(pairs=[10, 20, 40, 80])
 
 
 def test_a_race_that_stops_when_it_is_decided_answers_as_all_classes_on_the_whole_bank(generator, recorded):

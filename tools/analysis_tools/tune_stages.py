@@ -48,7 +48,7 @@ def replay(errors: Tensor, race: Race) -> tuple[Tensor, Tensor]:
     def ask(index: Tensor, pairs: Tensor) -> Tensor:
         nfe.index_add_(0, groups[index], torch.full_like(index, len(pairs)))
         return flat[index][:, pairs]
-    *_, last = halving(ask, groups, race.stages(num_pairs))
+    *_, last = halving(ask, groups, race.stages(num_pairs, classes))
     best = last.index[best_of_groups(groups[last.index], last.value, 1)]
     return best % classes, nfe
 
@@ -62,7 +62,7 @@ def races(num_pairs: int, num_classes: int, most: int = 3) -> Iterator[Race]:
             yield Race(list(some), list(few))
     ladder = [count for count in LADDER if count < num_pairs]
     for decided in DECIDED:
-        yield Race(ladder, [num_classes] * len(ladder), decided)
+        yield Race(ladder, decided=decided)
 
 
 def choose(errors: Tensor, truth: Tensor, slack: float) -> list[dict]:
