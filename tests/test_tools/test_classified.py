@@ -1,5 +1,6 @@
 """How classifiers are run, scored and compared: against counting by hand and against a model asked directly."""
 import json
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -72,6 +73,16 @@ def test_fewer_classes_are_among_more_and_settings_are_cut_to_them():
     stages = dict(race=dict(pairs=[1, 4, 9], keep=[50, 10, 2]))
     fit(stages, 10)
     assert stages == dict(race=dict(pairs=[1, 4, 9], keep=[10, 10, 2]))
+
+
+@pytest.mark.parametrize('energies, compared, cause', [
+    ((1.0, 2.0), 3.0, 'generator'), ((1.0, 1.0), math.inf, 'generator'), ((2.0, 1.0), math.inf, 'shortlist'),
+    ((2.0, 1.0), None, 'shortlist'), ((2.0, 1.0), 3.0, 'race')])
+def test_why_an_answer_is_wrong(energies, compared, cause):
+    from lost_classes import cause_of
+    wrong = record(3, [1, 3])
+    wrong.found['metas']['inversion'] = dict(class_energy=[None, 0.5, None, compared])
+    assert cause_of(wrong, energies) == cause
 
 
 def generator():
