@@ -1,4 +1,6 @@
 """Neighbours of a layout: one object's box moved, or its class changed."""
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -95,6 +97,37 @@ def anchor_boxes(grid: int, scales: list[float], ratios: list[float], overlap: f
     if not boxes:
         raise ValueError(f'No anchor of the scales {scales} fits the image: give scales between 0 and 1.')
     return torch.cat(boxes).unique(dim=0)
+
+
+def give_way(growing: Tensor, other: Tensor, steps: Sequence[int], bounds: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Ways in which one box grows into another, which is cut back to its largest part beside it.
+
+    Args:
+        growing, other: (B, 4) grid coordinates x0, y0, x1, y1.
+        steps: by which a side grows, in grid steps.
+        bounds: shortest and longest side in grid steps.
+
+    Returns:
+        (B, 4 S, 2, 4), the grown box first, and which of them are within bounds and take something of the other box,
+        (B, 4 S) bool.
+    """
+    outward = torch.tensor([[-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    moves = torch.cat([outward * step for step in steps])                             # (4 S, 4)
+    low, high = torch.minimum(growing[:, :2], other[:, :2]), torch.maximum(growing[:, 2:], other[:, 2:])
+    grown = growing[:, None] + moves
+    # No further than both boxes reach, which keeps it inside the image.
+    grown = torch.cat([torch.maximum(grown[..., :2], low[:, None]), torch.minimum(grown[..., 2:], high[:, None])], -1)
+    rest = other[:, None].expand_as(grown)
+    parts = rest[:, :, None].repeat(1, 1, 4, 1)                                       # left, upper, right, lower part
+    for part, (side, edge) in enumerate(((2, 0), (3, 1), (0, 2), (1, 3))):
+        cut = torch.minimum if side >= 2 else torch.maximum
+        parts[:, :, part, side] = cut(rest[..., side], grown[..., edge])
+    area = (parts[..., 2:] - parts[..., :2]).clamp(min=0).prod(dim=-1)
+    rest = parts.gather(2, area.argmax(dim=-1)[..., None, None].expand(-1, -1, 1, 4))[:, :, 0]
+    ways = torch.stack([grown, rest], dim=2)
+    sides = ways[..., 2:] - ways[..., :2]
+    fits = ((sides >= bounds[0]) & (sides <= bounds[1])).flatten(2).all(dim=-1)
+    return ways, fits & (grown != growing[:, None]).any(dim=-1) & (rest != other[:, None]).any(dim=-1)
 
 
 def split_boxes(boxes: Tensor, bounds: tuple[int, int]) -> Tensor:

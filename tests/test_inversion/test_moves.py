@@ -7,6 +7,7 @@ from dive_mmdet.inversion.moves import (
     anchor_boxes,
     class_moves,
     corners_to_steps,
+    give_way,
     move_boxes,
     split_boxes,
     steps_to_corners,
@@ -125,3 +126,34 @@ def test_parts_of_a_box_cover_it_and_keep_to_the_bounds():
     assert bool((parts[..., 2:] <= boxes[:, None, None, 2:]).all())
     assert parts[0, 2:4].tolist() == [[[2, 4, 8, 16], [8, 4, 14, 16]], [[2, 4, 14, 10], [2, 10, 14, 16]]]
     assert parts[0, 6].tolist() == [[2, 4, 8, 10], [8, 10, 14, 16]]
+
+
+def test_a_box_grows_into_another_which_keeps_its_largest_part_beside_it():
+    growing, other = torch.tensor([[2, 4, 10, 16]]), torch.tensor([[8, 4, 24, 16]])
+    ways, valid = give_way(growing, other, [4], (4, 32))
+    assert ways.shape == (1, 4, 2, 4) and valid.tolist() == [[False, False, True, False]]
+    assert ways[0, 2].tolist() == [[2, 4, 14, 16], [14, 4, 24, 16]]
+
+
+def test_boxes_that_give_way_are_those_of_a_search_through_all_parts():
+    """A part beside the grown box spans the other one along one axis; of those that do the largest is unique in size."""
+    rng = torch.Generator().manual_seed(0)
+    low = torch.randint(0, 24, (40, 2, 2), generator=rng)
+    boxes = torch.cat([low, low + torch.randint(4, 14, (40, 2, 2), generator=rng)], dim=2)
+    steps, bounds, took = [3, 6], (4, 16), 0
+    ways, valid = give_way(boxes[:, 0], boxes[:, 1], steps, bounds)
+    for (a, b), found, good in zip(boxes.tolist(), ways.tolist(), valid.tolist()):
+        reach = [min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])]
+        for way, (step, side) in enumerate((step, side) for step in steps for side in range(4)):
+            grown = list(a)
+            grown[side] = max(a[side] - step, reach[side]) if side < 2 else min(a[side] + step, reach[side])
+            parts = [[b[0], b[1], min(b[2], grown[0]), b[3]], [b[0], b[1], b[2], min(b[3], grown[1])],
+                     [max(b[0], grown[2]), b[1], b[2], b[3]], [b[0], max(b[1], grown[3]), b[2], b[3]]]
+            area = [max(0, x1 - x0) * max(0, y1 - y0) for x0, y0, x1, y1 in parts]
+            sides = [edge for x0, y0, x1, y1 in (grown, found[way][1]) for edge in (x1 - x0, y1 - y0)]
+            assert found[way][0] == grown
+            assert not max(area) or found[way][1] in [part for part, size in zip(parts, area) if size == max(area)]
+            expected = grown != a and found[way][1] != b and all(4 <= edge <= 16 for edge in sides)
+            assert good[way] == expected
+            took += expected
+    assert took > 20

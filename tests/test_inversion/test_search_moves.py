@@ -56,6 +56,26 @@ def test_two_boxes_on_one_object_become_one():
     assert rearranged(PaintingGenerator(), [WHOLE], [(1, 2, 2, 8, 7), (1, 2, 7, 8, 12)]) == {WHOLE}
 
 
+class Shaded(PaintingGenerator):
+    """Every box is the lighter the further right in it, so that a border between two boxes shows."""
+
+    def paint(self, rows):
+        objects = self.vocabulary.objects(rows.transpose(1, 2)).permute(0, 2, 3, 1)
+        low, high = objects[..., 1, 0, None] * self.size, objects[..., 2, 0, None] * self.size
+        place = (torch.arange(self.size) + 0.5 - low) / (high - low).clamp(min=1)     # (B, K, size)
+        single = rows[:, :3 * self.vocabulary.num_objects].unflatten(1, (-1, 3)).flatten(0, 1)
+        painted = super().paint(torch.cat([single, self.embed(self.vocabulary.empty())[3:].expand(
+            len(single), -1, -1)], dim=1)).unflatten(0, place.shape[:2])              # (B, K, 1, size, size)
+        return (painted * (0.5 + place)[:, :, None, None]).sum(dim=1)
+
+
+def test_a_box_takes_what_its_neighbour_has_too_much():
+    """Alone neither of them gains: what one grows over, the other still covers."""
+    truth = [(1, 1, 2, 10, 12), (1, 10, 2, 14, 12)]
+    start = [(1, 1, 2, 6, 12), (1, 6, 2, 14, 12)]
+    assert rearranged(Shaded(), truth, start, rearrange=dict(sides=[0.25])) == set(truth)
+
+
 def test_distant_objects_stay_two():
     apart = [(1, 1, 1, 5, 5), (1, 10, 10, 14, 14)]
     assert rearranged(PaintingGenerator(), apart, apart) == set(apart)

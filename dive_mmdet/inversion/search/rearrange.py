@@ -1,22 +1,23 @@
-"""Changes that no chain of improving box moves reaches: objects split, merge, and go far."""
+"""Changes that no chain of improving box moves reaches: objects split, merge, give way, and go far."""
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from dive_mmdet.inversion.atlas import Atlas
-from dive_mmdet.inversion.moves import SIDE_MOVES, split_boxes
+from dive_mmdet.inversion.moves import SIDE_MOVES, give_way, split_boxes
 from dive_mmdet.layout.vocabulary import CLASS
 
 from .objects import boxes_of, group_of, other_boxes, present, unknown
-from .offers import FREE, Offers, join
+from .offers import FREE, UNUSED, Offers, join
 from .race import Answers, Rungs, prior_gain, race
 from .settings import Rearrange
 from .state import SearchState
 from .take import try_out
 
 NEAR, FAR = 0.8, 0.05  # IoU of an object with anchors that it is offered: below, above
-NEIGHBOURS = 1 / 32  # gap between objects that may merge, as a part of the image's side
+NEIGHBOURS = 1 / 32  # gap between objects that may merge or give way, as a part of the image's side
+SPLIT, YIELD = 0.5, 0.3  # object costs by which two boxes may seem to lose while their classes are unknown
 
 
 class RearrangeObjects:
@@ -39,15 +40,23 @@ class RearrangeObjects:
             return torch.zeros(len(state), dtype=torch.bool)
         standing = race(state, self._standing(state, own, slots), Rungs(self.settings.rungs[:1]))
         kinds = [self._splits(state, own, slots), self._merges(state, rows), self._anchors(state, own, slots),
-                 self._sides(state, own, slots)]
+                 self._sides(state, own, slots), self._yields(state, rows)]
         count = len(state) * state.vocabulary.num_objects
         offers = join([replace(offers, groups=offers.groups + kind * count) for kind, offers in enumerate(kinds)])
         answers = race(state, offers, Rungs(self.settings.rungs, self.settings.keep))
-        # What a split gains shows when its parts have classes of their own; the branch decides.
-        growth = answers.offers.growth(state.vocabulary)
         worth = (answers.gain - self._rivals(state, standing, answers) + prior_gain(state, answers.offers)
-                 - state.object_cost * torch.where(growth > 0, -0.5, growth))
+                 - state.object_cost * self._price(state, answers.offers))
         return try_out(state, answers, worth, self.polish)
+
+    @staticmethod
+    def _price(state: SearchState, offers: Offers) -> Tensor:
+        """What an offer must be worth in units of the object cost, (O,); the branch decides.
+
+        What two boxes gain in the place of one or of two shows when they have classes of their own, and sides that fit.
+        """
+        growth = offers.growth(state.vocabulary)
+        yields = (growth == 0) & (offers.slots[:, 1] != UNUSED)
+        return torch.where(growth > 0, -SPLIT, torch.where(yields, -YIELD, growth.float()))
 
     def _rivals(self, state: SearchState, standing: Answers, answers: Answers) -> Tensor:
         """What the objects that an offer changes gain as of unknown class where they stand, (O,)."""
@@ -68,20 +77,39 @@ class RearrangeObjects:
         return Offers(own.repeat_interleave(count), group_of(state, own, slots).repeat_interleave(count),
                       pair.repeat_interleave(count, dim=0), unknown(state, ways).flatten(0, 1))
 
-    def _merges(self, state: SearchState, rows: Tensor) -> Offers:
-        """One object covers two neighbours."""
+    def _neighbours(self, state: SearchState, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Objects (P,), (P,) and their pairs that nearly touch, as places among them, (Q,), (Q,)."""
         own, slots = present(state, rows)
         boxes = boxes_of(state, own, slots)
         a, b = boxes[:, None], boxes[None]
         gap = torch.maximum(a[..., :2], b[..., :2]) - torch.minimum(a[..., 2:], b[..., 2:])
-        union = torch.cat([torch.minimum(a[..., :2], b[..., :2]), torch.maximum(a[..., 2:], b[..., 2:])], dim=-1)
-        fits = (union[..., 2:] - union[..., :2] <= self.bounds[1]).all(dim=-1)
         near = (gap <= round(NEIGHBOURS * (state.vocabulary.grid - 1))).all(dim=-1)
-        first, second = ((own[:, None] == own) & fits & near).triu(diagonal=1).nonzero(as_tuple=True)
-        covering = unknown(state, union[first, second])
+        return own, slots, *((own[:, None] == own) & near).triu(diagonal=1).nonzero(as_tuple=True)
+
+    def _merges(self, state: SearchState, rows: Tensor) -> Offers:
+        """One object covers two neighbours."""
+        own, slots, first, second = self._neighbours(state, rows)
+        boxes = boxes_of(state, own, slots)
+        a, b = boxes[first], boxes[second]
+        union = torch.cat([torch.minimum(a[:, :2], b[:, :2]), torch.maximum(a[:, 2:], b[:, 2:])], dim=1)
+        fits = (union[:, 2:] - union[:, :2] <= self.bounds[1]).all(dim=1)
+        first, second = first[fits], second[fits]
+        covering = unknown(state, union[fits])
         gone = torch.full_like(covering, state.vocabulary.none)
         return Offers(own[first], group_of(state, own[first], slots[first]),
                       torch.stack([slots[first], slots[second]], dim=1), torch.stack([covering, gone], dim=1))
+
+    def _yields(self, state: SearchState, rows: Tensor) -> Offers:
+        """One object grows into a neighbour, which gives way."""
+        own, slots, first, second = self._neighbours(state, rows)
+        first, second = torch.cat([first, second]), torch.cat([second, first])
+        boxes = boxes_of(state, own, slots)
+        steps = [max(1, round(part * (state.vocabulary.grid - 1))) for part in self.settings.sides]
+        ways, valid = give_way(boxes[first], boxes[second], steps, self.bounds)
+        which, way = valid.nonzero(as_tuple=True)
+        first, second = first[which], second[which]
+        return Offers(own[first], group_of(state, own[first], slots[first]),
+                      torch.stack([slots[first], slots[second]], dim=1), unknown(state, ways[which, way]))
 
     def _anchors(self, state: SearchState, own: Tensor, slots: Tensor) -> Offers:
         """One object goes to the best anchors that overlap it."""

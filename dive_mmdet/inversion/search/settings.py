@@ -97,12 +97,12 @@ class Shortlist:
 
 @dataclass(frozen=True)
 class Rearrange:
-    """Splits, merges and long moves of objects.
+    """Splits, merges and long moves of objects, and neighbours that give way.
 
     Attributes:
         rounds: at most.
         anchors: that an object is offered.
-        sides: single sides are moved by these parts of the image's side.
+        sides: single sides are moved, or grow into a neighbour, by these parts of the image's side.
         rungs: first pairs of the bank on which offers are compared, ascending.
         keep: so many of an object and a kind of change go on from a rung to the next.
     """
