@@ -6,11 +6,11 @@ from .coco_files import write_part
 from .digit_scenes import DigitSceneComposer
 from .scene_dataset import CLASSES
 
-# name: (split of the digits, seed, scenes); no training of a generator or detector uses the seed of `calib`. Settings of
-# a search are chosen on `tune`: other scenes than those of `val`, of digits that no generator has seen either.
+# name: (split of the digits, seed, scenes); no training of a generator or detector uses the seed of `calib`. Settings
+# of a search are chosen on `tune`: other scenes than those of `val`, of digits that no generator has seen either.
 PARTS = {'val': ('val', 0, 300), 'calib': ('train', 1, 200), 'tune': ('val', 3, 96)}
-SUBSETS = {'tune_48': ('tune', 48), 'val_32': ('val', 32), 'val_60': ('val', 60), 'val_100': ('val', 100), 'val_200': ('val', 200),
-           'calib_32': ('calib', 32), 'calib_64': ('calib', 64)}
+SUBSETS = {'val_32': ('val', 32), 'val_60': ('val', 60), 'val_100': ('val', 100), 'val_200': ('val', 200),
+           'calib_32': ('calib', 32), 'calib_64': ('calib', 64), 'tune_48': ('tune', 48)}
 
 
 def make(out: Path, parts: dict = PARTS, subsets: dict = SUBSETS) -> str:

@@ -136,7 +136,7 @@ def test_a_box_grows_into_another_which_keeps_its_largest_part_beside_it():
 
 
 def test_boxes_that_give_way_are_those_of_a_search_through_all_parts():
-    """A part beside the grown box spans the other one along one axis; of those that do the largest is unique in size."""
+    """A part beside the grown box spans the other one along one axis; the largest of them stays."""
     rng = torch.Generator().manual_seed(0)
     low = torch.randint(0, 24, (40, 2, 2), generator=rng)
     boxes = torch.cat([low, low + torch.randint(4, 14, (40, 2, 2), generator=rng)], dim=2)
