@@ -57,6 +57,11 @@ class LayoutInverter:
         self.object_cost, self.pairs, self.max_nfe = object_cost, pairs, max_nfe
         self.dictionary, self.shared_nfe = None, 0
 
+    @property
+    def gradient_pairs(self) -> int:
+        """Pairs that a gradient is taken on at most."""
+        return max(self.boxes.pairs, self.likely.settings.pairs, self.rescore.rungs[0])
+
     def invert(self, posterior: Posterior) -> Inversion:
         """Search the layouts of N images side by side."""
         vocabulary, count = posterior.vocabulary, min(self.pairs, posterior.num_pairs)

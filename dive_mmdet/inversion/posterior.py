@@ -169,7 +169,7 @@ class Posterior:
         (B, L, D), 0 where an image cannot pay for it (`limit`)."""
         gradients = torch.zeros_like(rows)
         payable = self._can_pay(images, 3 * len(pairs)).nonzero()[:, 0]
-        for part in payable.split(max(1, self.batch_size // (2 * len(pairs)))) if len(payable) else ():
+        for part in payable.split(gradients_at_once(self.batch_size, len(pairs))) if len(payable) else ():
             with torch.enable_grad():
                 leaf = rows[part].detach().requires_grad_()
                 gradients[part] = torch.autograd.grad(self.loss(images[part], leaf, pairs).sum(), leaf)[0]
@@ -206,6 +206,11 @@ class Posterior:
                 epsilon = self.generator.predict_noise(noise, t, self.generator.embed(part.to(device)))
                 expected.append(schedule.to_sample(epsilon, noise, t))
         return finite(torch.cat(expected), 'An expected image')
+
+
+def gradients_at_once(batch_size: int, num_pairs: int) -> int:
+    """Layouts whose gradients on so many pairs are taken together: what a backward keeps takes more memory."""
+    return max(1, batch_size // (2 * num_pairs))
 
 
 def _first_of_each(places: Tensor) -> tuple[Tensor, Tensor]:
