@@ -74,7 +74,7 @@ def measure(generator: nn.Module, precision: str, batch: int, backward: bool, se
     device = generator.table.weight.device
     x_t = torch.randn(batch, *generator.latent_shape, device=device)
     t = torch.randint(generator.schedule.num_steps, (batch,), device=device)
-    rows = torch.randn(batch, generator.vocabulary.length, generator.table.weight.shape[1], device=device,
+    rows = torch.randn(batch, generator.vocabulary.length, generator.table.dim, device=device,
                        requires_grad=backward)
 
     def evaluate() -> None:

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def shipped_detector(device: str = 'cpu', **backbone) -> nn.Module:
     """The detector of the digit scenes with its weights; `backbone` changes the generator's arguments."""
-    config = Config.fromfile(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
+    config = Config.fromfile(ROOT / 'configs/dive/dive_digit-scenes.py')
     config.model.backbone.update(backbone)
     with DefaultScope.overwrite_default_scope('mmdet'):
         model = MODELS.build(config.model).eval()

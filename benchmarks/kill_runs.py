@@ -16,8 +16,9 @@ from pathlib import Path
 import fault_harness as harness
 
 ROOT = Path(__file__).resolve().parent.parent
-TINY = dict(sides=[0.4], aspects=[0.6], overlap=0.0, candidates=2, finalists=1, hypotheses=1, hypothesis_pairs=1,
-            max_moves=1, polish_rounds=1, refine_pairs=1, class_pairs=1, polish_pairs=1, revisit=0, final_pairs=0)
+TINY = {'pairs': 1, 'anchors.scales': [0.4], 'anchors.ratios': [0.6], 'anchors.overlap': 0.0, 'add.candidates': 2,
+        'add.rungs': [1], 'boxes.pairs': 1, 'boxes.rounds': 1, 'boxes.scan': 0, 'classes.rungs': [1], 'classes.beam': 0,
+        'rearrange.rounds': 0, 'rescore.rungs': [1], 'rescore.rounds': 1, 'rescore.class_pairs': 1}
 
 
 def job(ann_file: str) -> harness.Job:
@@ -26,7 +27,7 @@ def job(ann_file: str) -> harness.Job:
                'test_dataloader.dataset.data_root': f'{ROOT}/data/digit_scenes/',
                'test_evaluator.ann_file': f'{ROOT}/data/digit_scenes/{ann_file}'}
     options |= {'model.objective.num_pairs': 2, **{f'model.inverter.{name}': value for name, value in TINY.items()}}
-    return harness.Job(ROOT / 'configs/dive/dive_proposal_digit-scenes.py', ROOT / 'weights/dive_digit_scenes.pth',
+    return harness.Job(ROOT / 'configs/dive/dive_digit-scenes.py', ROOT / 'weights/dive_digit_scenes.pth',
                        options)
 
 

@@ -1,12 +1,12 @@
 """How the evaluations of a search for layouts grow with an image's objects and with the classes there are.
 
-    python benchmarks/search_growth.py [--images 4] [--searches joint proposal] [--objects 4 8 16 32]
-        [--classes 2 10 80 2720] [--out work_dirs/search_growth]
+    python benchmarks/search_growth.py [--images 4] [--objects 4 8 16 32] [--classes 2 10 80 2720]
+        [--beside OTHER/report.json] [--out work_dirs/search_growth]
 
-Both searches run with their settings for COCO (`configs/dive/layout2img`), without a bound on evaluations and with
-anchors as large as the objects, on scenes that a generator in closed form paints. Objects grow at 10 classes, classes
-at 8 objects; 2,720 are 340 categories with 8 modifiers each. Writes OUT/report.json and OUT/search_growth.png. A row
-that the report has is not measured again.
+The search runs with its settings for COCO (`configs/dive/layout2img`), without a bound on evaluations and with anchors
+as large as the objects, on scenes that a generator in closed form paints. Objects grow at 10 classes, classes at 8
+objects; 2,720 are 340 categories with 8 modifiers each. Writes OUT/report.json and OUT/search_growth.png, in which a
+report of another search may stand beside. A row that the report has is not measured again.
 """
 import argparse
 import json

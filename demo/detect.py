@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # what takes seconds to import comes after the first line tha
 ROOT = Path(__file__).resolve().parent.parent
 
 METHODS = {
-    'dive': ('configs/dive/dive_proposal_digit-scenes.py', 'weights/dive_digit_scenes.pth'),
+    'dive': ('configs/dive/dive_digit-scenes.py', 'weights/dive_digit_scenes.pth'),
     'faster_rcnn': ('configs/faster_rcnn/faster-rcnn_r18_digit-scenes.py', 'weights/faster_rcnn_digit_scenes.pth'),
 }
 COLUMNS = ('bbox_mAP', 'bbox_mAP_50', 'bbox_mAP_75', 'AR', 'seconds_per_image', 'nfe_per_image', 'images')

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERATOR = 'configs/generator/layout_patch-transformer_digit-scenes.py'
 REFINEMENT = 'configs/generator/layout_patch-transformer_digit-scenes_refine.py'
 PRIOR = 'configs/prior/layout-prior_digit-scenes.py'
-DIVE = 'configs/dive/dive_proposal_digit-scenes.py'
+DIVE = 'configs/dive/dive_digit-scenes.py'
 BASELINE = 'configs/faster_rcnn/faster-rcnn_r18_digit-scenes.py'
 
 

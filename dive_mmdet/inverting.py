@@ -22,7 +22,7 @@ class SearchConfig:
     """How a model searches: the one place that hooks, tools and inferencers read.
 
     Attributes:
-        inverter: config of `ProposalInverter`, `GradientInverter` or another with `invert(posterior)`.
+        inverter: config of `LayoutInverter`, `GradientInverter` or another with `invert(posterior)`.
         objective: arguments of `Likelihood` but the generator.
         prior: config of the prior over conditions, None for none.
         prior_weight: of its energy in the objective; 1 in the paper's formula.

@@ -6,13 +6,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.quick_search import QUICK
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
 ROOT = Path(__file__).resolve().parents[1]
-INVERTER = dict(type='dive_mmdet.ProposalInverter', sides=[0.4], aspects=[1.0], overlap=0.0, finalists=1, hypotheses=1,
-                max_moves=1, polish_rounds=1, refine_pairs=1, class_pairs=1, polish_pairs=1, min_gain=-1.0, revisit=0,
-                final_pairs=2)
 
 
 @pytest.fixture(params=['cpu', pytest.param('cuda', marks=pytest.mark.cuda)])
@@ -47,9 +45,9 @@ def tiny_detector(tmp_path_factory):
     for name, content in dict(truth=annotations, corrupt=wrong, none=[]).items():
         (root / f'{name}.json').write_text(json.dumps(dict(truth, annotations=content)))
 
-    config = Config.fromfile(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
+    config = Config.fromfile(ROOT / 'configs/dive/dive_digit-scenes.py')
     config.model.backbone.denoiser.num_layers = 1
-    config.model.inverter, config.model.objective.num_pairs = INVERTER, 1
+    config.model.inverter, config.model.objective.num_pairs = dict(QUICK, object_cost=-1.0), 2
     config.model.prior.num_layers, config.model.prior_weight = 1, 0.1
     config.test_dataloader.dataset.update(data_root=f'{root}/', ann_file='truth.json', data_prefix=dict(img='images/'))
     config.test_dataloader.batch_size = 2

@@ -33,7 +33,7 @@ class SearchCost:
 
 
 def planned_cost(model: Mapping, latent_shape: tuple[int, int, int], objects: int, images: int) -> SearchCost:
-    """What the search of a model's config costs on scenes of its vocabulary, as large as its first boxes or smaller.
+    """What the search of a model's config costs on scenes of its vocabulary, as large as its anchors or smaller.
 
     Args:
         model: of a config.
@@ -42,12 +42,11 @@ def planned_cost(model: Mapping, latent_shape: tuple[int, int, int], objects: in
         images: scenes.
     """
     vocabulary = LayoutVocabulary(**model['backbone']['vocabulary'])
-    inverter = model['inverter']
-    sides = inverter['anchors']['scales'] if 'anchors' in inverter else inverter['sides']
-    layouts = random_layouts(vocabulary, images, objects, (min(sides), max(sides)))
+    scales = model['inverter']['anchors']['scales']
+    layouts = random_layouts(vocabulary, images, objects, (min(scales), max(scales)))
     colours = colours_of(vocabulary.num_classes, vocabulary.modifier_bits, latent_shape[0],
                          torch.Generator().manual_seed(0))
-    return measured_cost(inverter, model['objective'], Painting(vocabulary, colours, latent_shape[1]), layouts)
+    return measured_cost(model['inverter'], model['objective'], Painting(vocabulary, colours, latent_shape[1]), layouts)
 
 
 def measured_cost(inverter: Mapping, objective: Mapping, generator: Painting, layouts: Tensor) -> SearchCost:

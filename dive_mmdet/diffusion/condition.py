@@ -54,3 +54,13 @@ class ClassRow(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """(B, 1, D) -> (B, D)."""
         return rows[:, 0]
+
+
+@MODELS.register_module()
+class NoContext(nn.Module):
+    """Nothing to attend to: the denoiser sees the layout in channels alone."""
+
+    order_free = True
+
+    def forward(self, rows: Tensor) -> None:
+        """(B, L, D) -> None."""

@@ -13,6 +13,7 @@ from dive_mmdet.registry import MODELS
 from .checkpointing import checkpoint_blocks
 from .compiling import compile_in_place, compiled_settings
 from .schedule import PREDICTION_TYPES
+from .token_table import embed, mean_class_row
 
 MOVED = {name: f'`model.loss.{new}` in the config that trains' for name, new in dict(
     loss_type='norm', loss_space='space', timestep_exponent='timestep_exponent', class_dropout='class_dropout').items()}
@@ -28,6 +29,7 @@ class ConditionalGenerator(BaseModule):
         vocabulary: ids of a condition.
         table: (num_tokens, D) rows of the ids, as `table.weight`.
         first_stage, schedule, condition, denoiser: configs of the parts.
+        channels: config of what draws the condition beside x_t, if anything does.
         prediction_type: what the denoiser's output is: `epsilon` (published), `sample` or `v_prediction`.
         compile: compile the denoiser at its first use (torch.compile; needs a C++ compiler on a CPU). Worth its minute
             or two in long runs; numbers change by rounding. Frozen, on a CPU, it also packs its weights, see
@@ -38,8 +40,8 @@ class ConditionalGenerator(BaseModule):
     """
 
     def __init__(self, vocabulary, table: nn.Module, first_stage: dict, schedule: dict, condition: dict, denoiser: dict,
-                 prediction_type: str = 'epsilon', compile: bool = False, channels_last: bool = False,
-                 checkpointing: bool = False, init_cfg: dict | None = None, **unknown):
+                 channels: dict | None = None, prediction_type: str = 'epsilon', compile: bool = False,
+                 channels_last: bool = False, checkpointing: bool = False, init_cfg: dict | None = None, **unknown):
         refuse(type(self).__name__, unknown, MOVED)
         super().__init__(init_cfg)
         if prediction_type not in PREDICTION_TYPES:
@@ -48,7 +50,9 @@ class ConditionalGenerator(BaseModule):
         self.first_stage = MODELS.build(first_stage).requires_grad_(False)
         self.schedule = MODELS.build(schedule)
         self.condition = MODELS.build(condition)
+        self.channels = MODELS.build(channels) if channels else None
         self.denoiser = MODELS.build(denoiser)
+        self._require_fit()
         self.prediction_type = prediction_type
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.denoiser.to(memory_format=self.memory_format)
@@ -79,13 +83,11 @@ class ConditionalGenerator(BaseModule):
 
     def embed(self, ids: Tensor) -> Tensor:
         """Token ids (..., L) -> rows (..., L, D); the id `any_class` gives the mean class row."""
-        unknown = ids == self.vocabulary.any_class
-        rows = self.table(ids.masked_fill(unknown, self.vocabulary.none))
-        return torch.where(unknown[..., None], self.mean_class_row(), rows) if bool(unknown.any()) else rows
+        return embed(self.table, ids, self.vocabulary)
 
     def mean_class_row(self) -> Tensor:
         """The mean of the class rows, (D,): an object of unknown class."""
-        return self.table.weight[self.vocabulary.class_ids].mean(dim=0)
+        return mean_class_row(self.table, self.vocabulary)
 
     def predict_noise(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
         """Predicted noise (B, c, h, w) at timesteps (B,) under token rows (B, L, D)."""
@@ -93,9 +95,19 @@ class ConditionalGenerator(BaseModule):
 
     def predict(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
         """The denoiser's output, of type `prediction_type`, (B, c, h, w); arguments as of `predict_noise`."""
-        context = self.condition(rows)
+        context, maps = self.condition(rows), () if self.channels is None else (self.channels(rows),)
         with compiled_settings(self.denoiser) if self.compiled else nullcontext():
-            return self.denoiser(x_t.contiguous(memory_format=self.memory_format), t, context)
+            return self.denoiser(x_t.contiguous(memory_format=self.memory_format), t, context, *maps)
+
+    def _require_fit(self) -> None:
+        drawn = (0, None) if self.channels is None else (self.channels.out_channels, self.channels.sample_size)
+        wanted = getattr(self.denoiser, 'condition_channels', 0)
+        if drawn[0] != wanted:
+            raise ValueError(f'The condition is drawn in {drawn[0]} channels and the denoiser wants {wanted}: set its '
+                             f'condition_channels to {drawn[0]}.')
+        if wanted and drawn[1] != self.latent_shape[1]:
+            raise ValueError(f'The condition is drawn for latents of side {drawn[1]} and the denoiser has a side of '
+                             f'{self.latent_shape[1]}: give channels and denoiser the sample_size of the latents.')
 
     @abstractmethod
     def hide_classes(self, ids: Tensor, probability: float, rng: torch.Generator | None = None) -> Tensor:

@@ -4,7 +4,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from dive_mmdet.layout import LayoutVocabulary
+from dive_mmdet.layout import ClassVocabulary, LayoutVocabulary
+from dive_mmdet.registry import MODELS
 
 
 def sinusoids(points: Tensor, dim: int, max_cycles: float) -> Tensor:
@@ -23,6 +24,7 @@ def sinusoids(points: Tensor, dim: int, max_cycles: float) -> Tensor:
     return (math.sqrt(2) * torch.cat([angles.sin(), angles.cos()], dim=2).flatten(1)).float()
 
 
+@MODELS.register_module()
 class TokenTable(nn.Module):
     """The rows of all ids, (num_tokens, D).
 
@@ -65,6 +67,10 @@ class TokenTable(nn.Module):
         """(...) ids -> (..., D) rows."""
         return nn.functional.embedding(ids, self.weight)
 
+    def typical_rows(self) -> Tensor:
+        """Rows that show what scale rows have, (R, D): all of them."""
+        return self.weight.detach()
+
 
 class ClassTable(nn.Module):
     """The rows of classes, the last one the null class's, (C + 1, D).
@@ -76,6 +82,27 @@ class ClassTable(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(std * torch.randn(num_classes + 1, dim))
 
+    @property
+    def dim(self) -> int:
+        return self.weight.shape[1]
+
     def forward(self, ids: Tensor) -> Tensor:
         """(...) ids -> (..., D) rows."""
         return nn.functional.embedding(ids, self.weight)
+
+
+def build_table(vocabulary: LayoutVocabulary, table: dict) -> nn.Module:
+    """The table of a layout generator from its config, a `TokenTable` if no `type` says otherwise."""
+    return MODELS.build(dict(dict(type='dive_mmdet.TokenTable'), vocabulary=vocabulary, **table))
+
+
+def embed(table: nn.Module, ids: Tensor, vocabulary: LayoutVocabulary | ClassVocabulary) -> Tensor:
+    """Rows of token ids, (..., L) -> (..., L, D); the id `any_class` has the mean class row."""
+    unknown = ids == vocabulary.any_class
+    rows = table(ids.masked_fill(unknown, vocabulary.none))
+    return torch.where(unknown[..., None], mean_class_row(table, vocabulary), rows) if bool(unknown.any()) else rows
+
+
+def mean_class_row(table: nn.Module, vocabulary: LayoutVocabulary | ClassVocabulary) -> Tensor:
+    """The mean of the class rows, (D,)."""
+    return table(vocabulary.class_ids.to(table.weight.device)).mean(dim=0)

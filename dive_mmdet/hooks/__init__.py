@@ -1,4 +1,5 @@
 from .inversion_hook import InversionHook
 from .layout_prior_hook import LayoutPriorHook
+from .loss_switch_hook import LossSwitchHook
 
-__all__ = ['InversionHook', 'LayoutPriorHook']
+__all__ = ['InversionHook', 'LayoutPriorHook', 'LossSwitchHook']

@@ -3,9 +3,8 @@ from .gradient import GradientInverter
 from .layout_inverter import LayoutInverter
 from .likelihood import Likelihood
 from .posterior import Posterior
-from .proposal import ProposalInverter
 from .shortlist import ShortlistInverter
 from .space import ConditionSpace
 
 __all__ = ['AdaptiveEnumeration', 'ConditionSpace', 'ExhaustiveEnumeration', 'GradientInverter', 'LayoutInverter',
-           'Likelihood', 'Posterior', 'ProposalInverter', 'ShortlistInverter']
+           'Likelihood', 'Posterior', 'ShortlistInverter']

@@ -7,7 +7,7 @@ from dive_mmdet.structures import Inversion
 
 from .evidence import conclude, conclusion_nfe
 from .posterior import Posterior
-from .space import ConditionSpace
+from .space import ConditionSpace, space_of
 from .stopping import Stopping
 from .trace import Trace
 
@@ -56,15 +56,6 @@ class GradientInverter:
         ids = self._optimise(posterior, space, v.repeat(len(posterior), 1, 1), generator, trace)
         return conclude(posterior, ids, trace)
 
-    def descend(self, posterior: Posterior, ids: Tensor, trace: Trace) -> Tensor:
-        """Go on from given layouts, (N, L) -> (N, L); a layout that only gets worse is returned unchanged."""
-        space = self._space(posterior)
-        generator = torch.Generator().manual_seed(self.seed)
-        found = self._optimise(posterior, space, space.table[ids.to(space.table.device)].clone(), generator, trace)
-        images = torch.arange(len(posterior))
-        better = posterior.energy(images, found) < posterior.energy(images, ids)
-        return torch.where(better[:, None], found, ids)
-
     def _require_fit(self, posterior: Posterior) -> None:
         if self.candidates and posterior.vocabulary.has_objects:
             raise ValueError('Candidates are classes, and these conditions are layouts: set candidates=0.')
@@ -73,7 +64,7 @@ class GradientInverter:
                              'candidates of every loop: lower `candidates`.')
 
     def _space(self, posterior: Posterior) -> ConditionSpace:
-        return ConditionSpace(posterior.vocabulary, posterior.generator.table.weight, self.distance)
+        return space_of(posterior.generator, self.distance)
 
     def _final_nfe(self, posterior: Posterior) -> int:
         """Evaluations that the answer may cost after the last loop."""
@@ -132,7 +123,7 @@ class GradientInverter:
     def _promise(self, space: ConditionSpace, gradient: Tensor, v: Tensor) -> Tensor:
         """What each class would change, to first order: gradient x (its row - the row here), (B, C) on the CPU."""
         here = space.project(v)[1]
-        rows = space.table[space.vocabulary.class_ids.to(space.table.device)]
+        rows = space.rows(space.vocabulary.class_ids)
         return (gradient[:, 0] @ rows.T - (gradient * here).sum(dim=(1, 2))[:, None]).cpu()
 
     def _jump(self, posterior: Posterior, space: ConditionSpace, v: Tensor, going: Tensor, promise: Tensor,
@@ -144,5 +135,5 @@ class GradientInverter:
         energy, first = energies.view(classes.shape).min(dim=1)
         better = energy < monitor
         found = classes.gather(1, first[:, None])
-        v.data[going[better]] = space.table[found[better].to(space.table.device)]
+        v.data[going[better]] = space.rows(found[better])
         return torch.where(better, energy, monitor), torch.where(better[:, None], found, ids)

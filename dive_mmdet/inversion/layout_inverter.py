@@ -8,12 +8,12 @@ from dive_mmdet.structures import Inversion
 
 from .atlas import Atlas
 from .meter import Meter
-from .moves import coarse_boxes
+from .moves import anchor_boxes
 from .posterior import Posterior
 from .search.add import AddObjects
 from .search.boxes import MoveSides, StepSides
 from .search.classes import ChangeClasses, Reclassify
-from .search.in_turn import FirstThatHelps, InTurn
+from .search.in_turn import InTurn
 from .search.judge import class_evidence, judging_nfe, settled
 from .search.likely import LikelyClasses
 from .search.objects import remove_objects
@@ -37,6 +37,7 @@ class LayoutInverter:
         anchors, add, boxes, classes, rearrange, rescore: groups of settings, see `search/settings.py`.
         object_cost: energy that an object must be worth.
         pairs: first pairs of the bank on which layouts are judged until the last look, which has the whole bank.
+        joint: questions about objects that lie apart share evaluations; else each has its own, read in the whole image.
         max_nfe: evaluations an image may cost. What judging the found objects may cost is kept back; beyond the rest
             nothing is asked.
 
@@ -47,14 +48,14 @@ class LayoutInverter:
 
     def __init__(self, anchors: dict, add: dict | None = None, boxes: dict | None = None, classes: dict | None = None,
                  rearrange: dict | None = None, rescore: dict | None = None, object_cost: float = 0.0, pairs: int = 8,
-                 max_nfe: float = float('inf')):
+                 joint: bool = True, max_nfe: float = float('inf')):
         self.anchors, self.add = group(Anchors, anchors, 'anchors'), group(Add, add or {}, 'add')
         self.boxes, self.classes = group(Boxes, boxes or {}, 'boxes'), group(Classes, classes or {}, 'classes')
         self.rearrange = group(Rearrange, rearrange or {}, 'rearrange')
         self.rescore = group(Rescore, rescore or {}, 'rescore')
         self.likely = LikelyClasses(group(Shortlist, self.classes.shortlist, 'classes.shortlist'))
         require_count(pairs, 'pairs')
-        self.object_cost, self.pairs, self.max_nfe = object_cost, pairs, max_nfe
+        self.object_cost, self.pairs, self.joint, self.max_nfe = object_cost, pairs, joint, max_nfe
         self.dictionary, self.shared_nfe = None, 0
 
     @property
@@ -70,7 +71,7 @@ class LayoutInverter:
         self._prepare(posterior)
         images, trace = torch.arange(len(posterior)), Trace(posterior)
         state = SearchState(posterior, meter, images, vocabulary.empty().repeat(len(images), 1),
-                            object_cost=self.object_cost, pairs=count)
+                            object_cost=self.object_cost, pairs=count, joint=self.joint)
         trace.add(images, state.ids, state.energy)
         self._search(state, trace)
         state.extend(posterior.num_pairs)
@@ -83,7 +84,7 @@ class LayoutInverter:
         """Make the dictionary where there is none of this generator, and the moves."""
         grid = posterior.vocabulary.grid
         if self.dictionary is None or self.dictionary.key != Atlas.key_of(posterior):
-            self.dictionary = Atlas(posterior, coarse_boxes(grid, self.anchors.scales, self.anchors.ratios,
+            self.dictionary = Atlas(posterior, anchor_boxes(grid, self.anchors.scales, self.anchors.ratios,
                                                             self.anchors.overlap))
             self.shared_nfe += self.dictionary.nfe
         self.shared_nfe += self.likely.prepare(posterior)
@@ -94,17 +95,14 @@ class LayoutInverter:
         boxes, classes = self.boxes, ChangeClasses(self.classes.rungs, self.classes.keep, self.likely)
         step = StepSides(bounds, steps(boxes.longest), boxes.pairs, (boxes.pairs,), 1)
         move = InTurn([step], boxes.rounds)
-        scan = [MoveSides(bounds, (steps(boxes.scan),), (boxes.scan_pairs,), 8)] if boxes.scan else []
+        scan = [MoveSides(bounds, (steps(boxes.scan),), (boxes.scan_pairs,))] if boxes.scan else []
         self.add_objects = AddObjects(self.dictionary, self.add, InTurn([move, classes, move]))
         self.rearrange_objects = RearrangeObjects(self.dictionary, self.rearrange, bounds,
                                                   InTurn([*scan, move, classes, move]))
         self.polish = InTurn([move, classes, move])
         self.reclassify = Reclassify(self.classes, self.likely, move)
-        rescore = self.rescore
-        # The gradient offers half as many steps of an object as there are single ones.
-        step = StepSides(bounds, steps(boxes.longest), rescore.rungs[0], rescore.rungs, max(1, rescore.keep - 1))
-        self.last_steps = InTurn([FirstThatHelps(step, MoveSides(bounds, (1,), rescore.rungs, rescore.keep))],
-                                 rescore.rounds)
+        self.last_steps = InTurn([MoveSides(bounds, (1,), self.rescore.rungs, self.rescore.doubt)],
+                                 self.rescore.rounds)
 
     def _search(self, state: SearchState, trace: Trace) -> None:
         """Add objects and rearrange them until a round changes nothing."""

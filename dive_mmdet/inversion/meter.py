@@ -21,7 +21,7 @@ class Meter:
 
     def __init__(self, posterior: Posterior, max_nfe: float, judging: Callable[[Tensor], Tensor]):
         self.nfe, self.judging = posterior.nfe, judging
-        self.total = posterior.nfe + torch.full_like(posterior.limit, max_nfe)        # (N,)
+        self.total = posterior.nfe + torch.full((len(posterior),), float(max_nfe), dtype=torch.double)     # (N,)
         least = int(judging(torch.zeros(1, dtype=torch.long)))
         if max_nfe < least:
             raise ValueError(f'A budget of max_nfe={max_nfe} does not pay for the empty layout, which costs {least} '

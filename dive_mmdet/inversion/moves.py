@@ -28,40 +28,34 @@ def put(ids: Tensor, slots: Tensor, classes: Tensor, corners: Tensor, vocabulary
     return ids
 
 
-def move_objects(ids: Tensor, moves: Tensor, vocabulary: LayoutVocabulary,
-                 bounds: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Layouts with the boxes of their objects moved.
+def move_boxes(ids: Tensor, slots: Tensor, moves: Tensor, vocabulary: LayoutVocabulary,
+               bounds: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Layouts with the box of one object of each moved.
 
     A side stops at the edge of the image; an object whose sides would leave the bounds stays where it is, as absent
     ones do.
 
     Args:
         ids: (B, L).
-        moves: (B, M, K, 4) x0, y0, x1, y1 in grid steps.
+        slots: (B,) of the objects.
+        moves: (B, M, 4) x0, y0, x1, y1 in grid steps.
         vocabulary: of the layouts.
         bounds: shortest and longest side of a box in grid steps.
 
     Returns:
         layouts (B, M, L) and which of them are new, (B, M) bool.
     """
-    grid = vocabulary.grid
-    objects = vocabulary.objects(ids)[:, None]                                        # (B, 1, K, 3)
-    boxes = corners_to_steps(objects[..., 1:], grid)
-    moved = (boxes + moves).clamp(0, grid - 1)                                        # (B, M, K, 4)
+    grid, rows = vocabulary.grid, torch.arange(len(ids))
+    corners = vocabulary.objects(ids)[rows, slots, 1:][:, None]                       # (B, 1, 2)
+    boxes = corners_to_steps(corners, grid)
+    moved = (boxes + moves).clamp(0, grid - 1)                                        # (B, M, 4)
     sides = moved[..., 2:] - moved[..., :2]
     valid = ((sides >= bounds[0]) & (sides <= bounds[1])).all(dim=-1) & (moved != boxes).any(dim=-1)
-    valid &= (moves != 0).any(dim=-1) & vocabulary.is_present(ids)[:, None]
+    valid &= vocabulary.is_present(ids)[rows, slots][:, None]
     layouts = ids[:, None].repeat(1, moves.shape[1], 1)
-    corners = torch.where(valid[..., None], steps_to_corners(moved, grid), objects[..., 1:])
-    vocabulary.objects(layouts)[..., 1:] = corners
-    return layouts, valid.any(dim=-1)
-
-
-def move_boxes(ids: Tensor, slots: Tensor, moves: Tensor, vocabulary: LayoutVocabulary,
-               bounds: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """`move_objects` for one object of each layout, slots (B,) and moves (B, M, 4)."""
-    own = torch.nn.functional.one_hot(slots, vocabulary.num_objects)[:, None, :, None]          # (B, 1, K, 1)
-    return move_objects(ids, moves[:, :, None] * own, vocabulary, bounds)
+    corners = torch.where(valid[..., None], steps_to_corners(moved, grid), corners)
+    vocabulary.objects(layouts)[rows, :, slots, 1:] = corners
+    return layouts, valid
 
 
 def class_moves(ids: Tensor, slots: Tensor, classes: Tensor, vocabulary: LayoutVocabulary) -> Tensor:
@@ -72,19 +66,19 @@ def class_moves(ids: Tensor, slots: Tensor, classes: Tensor, vocabulary: LayoutV
     return layouts
 
 
-def coarse_boxes(grid: int, sides: list[float], aspects: list[float], overlap: float) -> Tensor:
-    """A coarse grid of boxes over the image, as grid coordinates x0, y0, x1, y1, (G, 4) int64.
+def anchor_boxes(grid: int, scales: list[float], ratios: list[float], overlap: float) -> Tensor:
+    """A coarse grid of anchors over the image, as grid coordinates x0, y0, x1, y1, (G, 4) int64.
 
     Args:
         grid: points an axis.
-        sides: longer sides of the boxes as parts of the image's side.
-        aspects: width over height.
-        overlap: part of a box that neighbours along an axis share at least.
+        scales: longer sides of the anchors as parts of the image's side.
+        ratios: width over height.
+        overlap: part of an anchor that neighbours along an axis share at least.
     """
     boxes = []
-    for side in sides:
-        for aspect in aspects:
-            width, height = side * min(1, aspect), side * min(1, 1 / aspect)
+    for scale in scales:
+        for ratio in ratios:
+            width, height = scale * min(1, ratio), scale * min(1, 1 / ratio)
             spans = [max(1, round(extent * (grid - 1))) for extent in (width, height)]
             starts = []
             for span in spans:
@@ -99,7 +93,7 @@ def coarse_boxes(grid: int, sides: list[float], aspects: list[float], overlap: f
             x, y = x.flatten(), y.flatten()
             boxes.append(torch.stack([x, y, x + spans[0], y + spans[1]], dim=1))
     if not boxes:
-        raise ValueError(f'No box of the sides {sides} fits the image: give sides between 0 and 1.')
+        raise ValueError(f'No anchor of the scales {scales} fits the image: give scales between 0 and 1.')
     return torch.cat(boxes).unique(dim=0)
 
 

@@ -33,8 +33,6 @@ class Posterior:
         # A prior's noise tells slots apart, so what it says of a layout may depend on the order of objects.
         self.prior_cache = EnergyCache(1, self.vocabulary, order_free=False)
         self.nfe = torch.zeros(len(latents), dtype=torch.long)
-        # Evaluations that an image may have cost, (N,): set by a search with a budget.
-        self.limit = torch.full((len(latents),), float('inf'), dtype=torch.double)
 
     def __len__(self) -> int:
         """N, number of images."""
@@ -45,13 +43,6 @@ class Posterior:
         """P, pairs in the bank."""
         return len(self.likelihood)
 
-    def on_bank(self, num_pairs: int) -> 'Posterior':
-        """The same images on a bank of another size, with a cache of its own; evaluations are counted together."""
-        other = Posterior(self.likelihood.on_bank(num_pairs), self.latents, self.prior, self.prior_weight,
-                          self.batch_size)
-        other.nfe, other.limit = self.nfe, self.limit
-        return other
-
     def energy(self, images: Tensor, ids: Tensor, num_pairs: int | None = None) -> Tensor:
         """Energies of layouts on the first pairs of the bank, without gradients; each is computed once.
 
@@ -61,7 +52,7 @@ class Posterior:
             num_pairs: how many pairs; all by default.
 
         Returns:
-            (B,), on the CPU; inf where an image cannot pay for all that is asked of it here (`limit`).
+            (B,), on the CPU.
         """
         count = self.num_pairs if num_pairs is None else num_pairs
         if not 1 <= count <= self.num_pairs:
@@ -70,7 +61,7 @@ class Posterior:
             return torch.zeros(0)
         places = self.cache.find(images, ids)
         self._fill(places, images, ids, count)
-        energy = self.cache.values[places, :count].mean(dim=1).nan_to_num(nan=float('inf'))
+        energy = self.cache.values[places, :count].mean(dim=1)
         return energy if self.prior is None else energy + self.prior_energy(ids)
 
     def known(self, images: Tensor, ids: Tensor) -> Tensor:
@@ -80,16 +71,27 @@ class Posterior:
     def _fill(self, places: Tensor, images: Tensor, ids: Tensor, count: int) -> None:
         fresh, first = _first_of_each(places)
         missing = self.cache.values[fresh, :count].isnan().nonzero()                  # (M, 2): which layout, which pair
-        missing = missing[self._can_pay(images[first[missing[:, 0]]])]
-        device = self.latents.device
-        for part in missing.split(self.batch_size) if len(missing) else ():
-            which, pairs = first[part[:, 0]], part[:, 1]
-            rows = self.generator.embed(ids[which].to(device))
+        which = first[missing[:, 0]]
+        self.cache.values[fresh[missing[:, 0]], missing[:, 1]] = self._evaluate(images[which], ids[which],
+                                                                               missing[:, 1])
+
+    def errors(self, images: Tensor, ids: Tensor, pairs: Tensor) -> Tensor:
+        """Errors on chosen pairs of the bank; (B,), (B, L), (Q,) -> (B, Q) on the CPU. Nothing is cached."""
+        count = len(pairs)
+        return self._evaluate(images.repeat_interleave(count), ids.repeat_interleave(count, dim=0),
+                              pairs.repeat(len(ids))).view(len(ids), count)
+
+    def _evaluate(self, images: Tensor, ids: Tensor, pairs: Tensor) -> Tensor:
+        """One evaluation an item, (M,), (M, L), (M,) -> errors (M,) on the CPU."""
+        device, found = self.latents.device, [torch.zeros(0)]
+        for part in torch.arange(len(pairs)).split(self.batch_size) if len(pairs) else ():
+            rows = self.generator.embed(ids[part].to(device))
             with torch.no_grad():
-                errors = self.likelihood.pair_errors(
-                    self.latents[images[which].to(device)], rows, pairs.to(device))
-            self.cache.values[fresh[part[:, 0]], pairs] = finite(errors.float().cpu(), 'An energy')
-            self.nfe.index_add_(0, images[which].cpu(), torch.ones(len(which), dtype=torch.long))
+                errors = self.likelihood.pair_errors(self.latents[images[part].to(device)], rows,
+                                                     pairs[part].to(device))
+            found.append(finite(errors.float().cpu(), 'An energy'))
+            self.nfe.index_add_(0, images[part].cpu(), torch.ones(len(part), dtype=torch.long))
+        return torch.cat(found)
 
     def visit(self, images: Tensor, ids: Tensor, pairs: Tensor, see: Callable[[Tensor, Tensor, Tensor], None]) -> None:
         """Evaluate layouts on pairs of the bank and show the maps of their errors, in parts that fit the batch size.
@@ -126,12 +128,6 @@ class Posterior:
             return torch.zeros(len(ids))
         return self.prior_weight * self._prior_energy(ids)
 
-    def _can_pay(self, images: Tensor, each: int = 1) -> Tensor:
-        """Whether the limits allow all that is asked of an image, for evaluations of images (M,) -> (M,) bool."""
-        images = images.cpu()
-        cost = torch.zeros_like(self.nfe).index_add_(0, images, torch.full_like(images, each))
-        return (self.nfe + cost <= self.limit)[images]
-
     def _prior_energy(self, ids: Tensor) -> Tensor:
         places = self.prior_cache.find(torch.zeros(len(ids), dtype=torch.long), ids)
         fresh, first = _first_of_each(places)
@@ -166,10 +162,10 @@ class Posterior:
 
     def gradient(self, images: Tensor, rows: Tensor, pairs: Tensor) -> Tensor:
         """Gradient of `loss` with respect to the rows, in parts that fit the batch size; (B,), (B, L, D), (Q,) ->
-        (B, L, D), 0 where an image cannot pay for it (`limit`)."""
+        (B, L, D)."""
         gradients = torch.zeros_like(rows)
-        payable = self._can_pay(images, 3 * len(pairs)).nonzero()[:, 0]
-        for part in payable.split(gradients_at_once(self.batch_size, len(pairs))) if len(payable) else ():
+        at_once = gradients_at_once(self.batch_size, len(pairs))
+        for part in torch.arange(len(rows)).split(at_once) if len(rows) else ():
             with torch.enable_grad():
                 leaf = rows[part].detach().requires_grad_()
                 gradients[part] = torch.autograd.grad(self.loss(images[part], leaf, pairs).sum(), leaf)[0]

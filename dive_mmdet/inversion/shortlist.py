@@ -63,27 +63,31 @@ class ShortlistInverter(AdaptiveEnumeration):
         self.candidates, self.gradient_pairs, self.expected = list(candidates), gradient_pairs, expected
         self.expected_images, self.shared_nfe = None, 0
 
-    def _start(self, posterior: Posterior) -> Tensor:
-        """(N, M): the classes that the rounds compared."""
-        table, count = posterior.generator.table.weight.detach(), len(posterior)
-        rows = table[posterior.vocabulary.class_ids.to(table.device)]                  # (C, D)
+    def _start(self, posterior: Posterior) -> tuple[Tensor, Tensor]:
+        """(N, M): the classes that the rounds compared, and their values (N M, Q) on the pairs of the first stage."""
+        count, class_ids = len(posterior), posterior.vocabulary.class_ids.to(posterior.latents.device)
+        rows = posterior.generator.embed(class_ids).detach()                           # (C, D)
         images = self._expected_images(posterior)
         v = posterior.generator.mean_class_row().detach().expand(count, -1)
         image = None if images is None else images.unknown.expand(count, -1)
-        compared = torch.empty(count, 0, dtype=torch.long)
+        pairs = torch.arange(self.pairs[0] if self.pairs else posterior.num_pairs)
+        compared, errors = torch.empty(count, 0, dtype=torch.long), torch.empty(count, 0, len(pairs))
         for number in self.candidates:
             predicted = self._first_order(posterior, rows, v)
             if images is not None:
                 predicted = predicted + self._beyond(posterior, images.of_class, image)
             predicted = predicted.cpu().scatter(1, compared, float('inf'))
-            compared = torch.cat([compared, predicted.topk(number, dim=1, largest=False).indices], dim=1)
-            energies = self._energies(posterior, compared, self.pairs[0] if self.pairs else posterior.num_pairs)
+            best = predicted.topk(number, dim=1, largest=False).indices
+            found = self._errors(posterior, torch.arange(count).repeat_interleave(number), best.flatten(), pairs)
+            compared = torch.cat([compared, best], dim=1)
+            errors = torch.cat([errors, found.view(count, number, -1)], dim=1)
+            energies = errors.mean(dim=2)
             spread = energies.std(dim=1, correction=0, keepdim=True).clamp(min=torch.finfo(energies.dtype).tiny)
             above = energies - energies.amin(dim=1, keepdim=True)
             weight = (-above / (TEMPERATURE * spread)).softmax(dim=1)
             of_class = torch.zeros(count, len(rows)).scatter(1, compared, weight).to(rows)
             v, image = of_class @ rows, None if images is None else of_class @ images.of_class
-        return compared
+        return compared, -errors.flatten(0, 1)
 
     def _first_order(self, posterior: Posterior, rows: Tensor, v: Tensor) -> Tensor:
         """Energies of all classes less that of v as a gradient predicts them, (N, C)."""

@@ -1,8 +1,10 @@
 """Where a condition may lie: the rows of the frozen table, slot by slot."""
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from dive_mmdet.diffusion import CoordinateTable
 from dive_mmdet.layout import ClassVocabulary, LayoutVocabulary
+from dive_mmdet.layout.vocabulary import CLASS
 
 DISTANCES = ('l2', 'cosine', 'continuous')
 
@@ -31,6 +33,10 @@ class ConditionSpace:
         if distance == 'cosine' and any(bool((self.table[ids].norm(dim=1) == 0).any()) for _, ids in self.candidates):
             raise ValueError('The table has a row of zeros, which has no direction: use the l2 distance.')
 
+    def rows(self, ids: Tensor) -> Tensor:
+        """Rows of ids, (...) -> (..., D), on the table's device."""
+        return self.table[ids.to(self.table.device)]
+
     def random(self, count: int, generator: torch.Generator) -> Tensor:
         """Start vectors, normal with the scalar mean and standard deviation of the whole table, (count, L, D)."""
         shape = (count, self.vocabulary.length, self.table.shape[1])
@@ -49,7 +55,7 @@ class ConditionSpace:
         ids = self.nearest(v.detach())
         if self.distance == 'continuous':
             return ids, v
-        return ids, (self.table[ids] - v).detach() + v
+        return ids, (self.rows(ids) - v).detach() + v
 
     def _nearest(self, v: Tensor, candidates: Tensor) -> Tensor:
         rows = self.table[candidates]
@@ -58,3 +64,65 @@ class ConditionSpace:
         else:
             score = 2 * v @ rows.T - rows.square().sum(dim=1)
         return candidates[score.argmax(dim=-1)]
+
+
+class CoordinateSpace(ConditionSpace):
+    """Conditions whose corners are coordinates: nothing is looked up for a corner, so a grid costs nothing.
+
+    A corner goes to the nearest grid point whatever the distance, since the direction of a point says nothing; a class
+    to the nearest class vector; and the marker of a class row alone, at a half, says whether there is an object.
+
+    Args:
+        vocabulary, distance: as in `ConditionSpace`.
+        table: of coordinates, frozen.
+
+    Raises:
+        ValueError: an unknown distance, or cosine with a class vector of zeros.
+    """
+
+    def __init__(self, vocabulary: LayoutVocabulary, table: CoordinateTable, distance: str = 'l2'):
+        if distance not in DISTANCES:
+            raise ValueError(f"Unknown distance '{distance}': use one of {', '.join(DISTANCES)}.")
+        self.vocabulary, self.coordinates, self.distance = vocabulary, table, distance
+        self.class_ids = vocabulary.class_ids.to(table.weight.device)
+        self.table = self.rows(self.class_ids)[:, 1:]                                 # (M, D - 1) class vectors
+        if distance == 'cosine' and bool((self.table.norm(dim=1) == 0).any()):
+            raise ValueError('A class vector is zero, which has no direction: use the l2 distance.')
+        self.is_class = (vocabulary.slot_kinds == CLASS).to(table.weight.device)      # (L,)
+
+    def rows(self, ids: Tensor) -> Tensor:
+        """Rows of ids, (...) -> (..., D), on the table's device."""
+        return self.coordinates(ids.to(self.coordinates.weight.device)).detach()
+
+    def random(self, count: int, generator: torch.Generator) -> Tensor:
+        """Start vectors (count, L, D): boxes between two uniform points, class vectors normal as all of them are."""
+        length, dim = self.vocabulary.length, self.coordinates.dim
+        vectors = self.table.mean() + self.table.std() * torch.randn(count, length, dim - 1, generator=generator).to(
+            self.table)
+        corners = torch.rand(count, length, 2, generator=generator)
+        boxes = self.vocabulary.objects(corners.transpose(1, 2)).transpose(1, 3)[:, 1:]  # (count, 2, K, 2) a view
+        boxes.copy_(boxes.sort(dim=1).values)  # a reversed box covers nothing, so no gradient would turn it
+        v = torch.cat([corners.to(vectors), vectors.new_zeros(count, length, dim - 2)], dim=2)
+        classes = torch.cat([torch.ones_like(vectors[..., :1]), vectors], dim=2)
+        return torch.where(self.is_class[:, None], classes, v)
+
+    def nearest(self, v: Tensor) -> Tensor:
+        """Ids that rows stand for, (B, L, D) -> (B, L)."""
+        last = self.vocabulary.grid - 1
+        steps = (v[..., :2] * last).round().clamp(0, last).long()
+        classes = torch.where(v[..., 0] < 0.5, self.vocabulary.none, self._nearest(v[..., 1:]))
+        return self.vocabulary.settled(torch.where(self.is_class, classes, steps[..., 1] * (last + 1) + steps[..., 0]))
+
+    def _nearest(self, v: Tensor) -> Tensor:
+        if self.distance == 'cosine':
+            score = nn.functional.normalize(v, dim=-1) @ nn.functional.normalize(self.table, dim=-1).T
+        else:
+            score = 2 * v @ self.table.T - self.table.square().sum(dim=1)
+        return self.class_ids[score.argmax(dim=-1)]
+
+
+def space_of(generator: nn.Module, distance: str) -> ConditionSpace:
+    """The space of a generator's conditions."""
+    if isinstance(generator.table, CoordinateTable):
+        return CoordinateSpace(generator.vocabulary, generator.table, distance)
+    return ConditionSpace(generator.vocabulary, generator.table.weight, distance)

@@ -39,3 +39,7 @@ class ClassVocabulary:
     def settled(self, ids: Tensor) -> Tensor:
         """A class is a whole answer, (B, 1) -> (B, 1)."""
         return ids
+
+    def dropped(self, ids: Tensor, which: Tensor) -> Tensor:
+        """Conditions some of which say nothing, (N, 1), (N,) bool -> (N, 1)."""
+        return ids.masked_fill(which[:, None], self.none)

@@ -138,11 +138,6 @@ class LayoutVocabulary:
         """Which objects exist: the class slot alone decides, (..., L) -> (..., K) bool."""
         return self.objects(ids)[..., CLASS] != self.none
 
-    def free_slot(self, ids: Tensor) -> Tensor:
-        """First absent object, (..., L) -> (...); K where all are present."""
-        present = self.is_present(ids)
-        return torch.where(present.all(dim=-1), self.num_objects, present.int().argmin(dim=-1))
-
     def hide_classes(self, ids: Tensor, probability: float, rng: torch.Generator | None = None) -> Tensor:
         """Layouts some of whose objects are of `any_class`, each with that probability, (N, L) -> (N, L)."""
         if not probability:
@@ -151,6 +146,12 @@ class LayoutVocabulary:
         classes = self.objects(ids)[..., CLASS]
         hidden = (torch.rand(classes.shape, generator=rng).to(ids.device) < probability) & self.is_present(ids)
         classes.masked_fill_(hidden, self.any_class)
+        return ids
+
+    def dropped(self, ids: Tensor, which: Tensor) -> Tensor:
+        """Layouts some of which lose all of their objects, (N, L), (N,) bool -> (N, L)."""
+        ids = ids.clone()
+        self.objects(ids)[which] = self.none
         return ids
 
     def empty(self) -> Tensor:

@@ -36,11 +36,17 @@ class GeneratorModel(BaseModel):
         refuse(type(self).__name__, unknown, dict(listening='`model.conditioning_check`'))
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.loss = DenoisingLoss(self.backbone, **loss or {})
+        self.loss_settings = {}
+        self.change_loss(**loss or {})
         self.precision = require_precision(precision, training=True)
         conditioning_check = dict(conditioning_check or {})
         self.shift = conditioning_check.pop('shift', 1 / 16)
         self.likelihood = Likelihood(self.backbone, **conditioning_check)
+
+    def change_loss(self, **settings) -> None:
+        """Train on with some arguments of `DenoisingLoss` changed."""
+        self.loss_settings |= settings
+        self.loss = DenoisingLoss(self.backbone, **self.loss_settings)
 
     def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
         """Images (N, 3, H, W) in [-1, 1] -> latents, losses or checked samples."""

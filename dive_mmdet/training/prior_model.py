@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 from mmengine.model import BaseModel
-from torch import Tensor
+from torch import Tensor, nn
 
-from dive_mmdet.diffusion.token_table import TokenTable
+from dive_mmdet.diffusion.token_table import build_table, embed
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
 from dive_mmdet.registry import MODELS
 
@@ -22,7 +22,7 @@ class LayoutPriorModel(BaseModel):
     Args:
         prior: config of the prior.
         vocabulary, table: as in the generator.
-        generator: checkpoint of the generator, whose frozen table gives the rows.
+        generator: checkpoint of the generator, whose table gives the rows.
         noises: drawn for each layout in each step.
         class_dropout: probability, an object, of standing for any class at training, as in the generator.
         data_preprocessor, init_cfg: as in any BaseModel.
@@ -36,29 +36,28 @@ class LayoutPriorModel(BaseModel):
                  class_dropout: float = 0.0, data_preprocessor: dict | None = None, init_cfg: dict | None = None):
         super().__init__(data_preprocessor, init_cfg)
         self.tokenizer = LayoutTokenizer(LayoutVocabulary(**vocabulary))
-        frozen = TokenTable(self.tokenizer.vocabulary, **table).weight.detach()
         self.noises, self.class_dropout = noises, class_dropout
-        table = read_table(generator, frozen.shape)
+        self.table = read_table(generator, build_table(self.tokenizer.vocabulary, table))
         self.prior = MODELS.build(prior)
-        self.prior.set_scale(table)
-        # The id `any_class` is one beyond the table.
-        any_class = table[self.tokenizer.vocabulary.class_ids].mean(dim=0, keepdim=True)
-        self.register_buffer('table', torch.cat([table, any_class]), persistent=False)
+        self.prior.set_scale(self.table.typical_rows())
 
     def forward(self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'):
         """Samples -> rows (N, L, D), losses, or samples with the prior's energy."""
-        ids = true_layouts(data_samples, self.tokenizer).to(self.table.device)
-        rows = self.table[ids]
+        ids = true_layouts(data_samples, self.tokenizer).to(self.table.weight.device)
+        rows = self._rows(ids)
         if mode == 'tensor':
             return rows
         if mode == 'loss':
             hidden = self.tokenizer.vocabulary.hide_classes(ids.repeat(self.noises, 1), self.class_dropout)
-            return dict(loss=self.prior.loss(self.table[hidden]))
-        shuffled = self.table[self._foreign_layouts(ids)]
+            return dict(loss=self.prior.loss(self._rows(hidden)))
+        shuffled = self._rows(self._foreign_layouts(ids))
         for sample, true, wrong in zip(data_samples, self.prior.energy(rows).tolist(),
                                        self.prior.energy(shuffled).tolist()):
             sample.set_metainfo(dict(energies=dict(true=true, random=wrong)))
         return data_samples
+
+    def _rows(self, ids: Tensor) -> Tensor:
+        return embed(self.table, ids, self.tokenizer.vocabulary)
 
     def _foreign_layouts(self, ids: Tensor) -> Tensor:
         """The same objects with random corners: what the prior should find unlikely."""
@@ -73,8 +72,8 @@ class LayoutPriorModel(BaseModel):
         return ids
 
 
-def read_table(path: str, shape: torch.Size) -> Tensor:
-    """The token table of a generator checkpoint, (num_tokens, D)."""
+def read_table(path: str, table: nn.Module) -> nn.Module:
+    """The table of a generator checkpoint, frozen: its weights are no parameters and are not saved."""
     if not Path(path).is_file():
         raise FileNotFoundError(f'No generator checkpoint at {path}: train the generator first, or set '
                                 'model.generator to where it is.')
@@ -83,9 +82,11 @@ def read_table(path: str, shape: torch.Size) -> Tensor:
     except pickle.UnpicklingError:
         raise ValueError(f'{path} is not plain weights; a checkpoint of the Runner becomes one by '
                          '`python tools/misc/publish_weights.py IN OUT`.') from None
-    table = checkpoint.get('state_dict', checkpoint).get(TABLE_KEY)
-    if table is None or table.shape != shape:
-        found = 'none' if table is None else tuple(table.shape)
+    weight, shape = checkpoint.get('state_dict', checkpoint).get(TABLE_KEY), table.weight.shape
+    if weight is None or weight.shape != shape:
+        found = 'none' if weight is None else tuple(weight.shape)
         raise ValueError(f'{path} should hold {TABLE_KEY} of {tuple(shape)}, found {found}: it belongs to another '
                          'config.')
-    return table.float()
+    del table.weight
+    table.register_buffer('weight', weight.float(), persistent=False)
+    return table

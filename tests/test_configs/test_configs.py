@@ -12,7 +12,7 @@ CONFIGS = sorted(path for path in (ROOT / 'configs').rglob('*.py')
                  and 'layout2img' not in path.stem  # those are built in test_layout2img.py
                  and not path.stem.endswith('_imagenet'))
 NEEDS_WEIGHTS = 'prior'
-PROPOSAL = ROOT / 'configs/dive/dive_proposal_digit-scenes.py'
+DIVE = ROOT / 'configs/dive/dive_digit-scenes.py'
 
 
 def build(config: Config):
@@ -34,14 +34,14 @@ def test_config_builds(path):
 
 
 def test_a_misspelt_key_is_an_error_that_names_it():
-    config = Config.fromfile(PROPOSAL)
+    config = Config.fromfile(DIVE)
     config.model.backbone.prediction_typ = 'sample'
     with pytest.raises(TypeError, match='prediction_typ'):
         build(config)
 
 
 def test_detector_and_generator_configs_share_one_generator():
-    dive = Config.fromfile(PROPOSAL)
+    dive = Config.fromfile(DIVE)
     generator = Config.fromfile(ROOT / 'configs/generator/layout_patch-transformer_digit-scenes.py')
     assert dive.model.backbone == generator.model.backbone
 
@@ -49,7 +49,7 @@ def test_detector_and_generator_configs_share_one_generator():
 @pytest.mark.parametrize('path', [path for path in CONFIGS if path.parent.name == 'ablations'],
                          ids=lambda path: path.stem)
 def test_an_ablation_changes_the_search_or_the_head_and_nothing_else(path):
-    ablation, base = (Config.fromfile(file).to_dict() for file in (path, PROPOSAL))
+    ablation, base = (Config.fromfile(file).to_dict() for file in (path, DIVE))
     ablation.pop('scale', None)
     searches = [{key: config['model'].pop(key) for key in ('inverter', 'objective', 'prior_weight', 'batch_size')}
                 for config in (ablation, base)]

@@ -81,7 +81,7 @@ def test_the_prior_is_built_on_the_generators_table(tmp_path):
     config = Config.fromfile(ROOT / 'configs/prior/layout-prior_layout2img_coco.py')
     torch.save({'backbone.table.weight': torch.randn(8192, 512)}, tmp_path / 'generator.pth')
     prior = build(dict(config.model, generator=str(tmp_path / 'generator.pth'))).prior
-    detector = Config.fromfile(ROOT / 'configs/dive/layout2img/dive_proposal_layout2img_coco.py')
+    detector = Config.fromfile(ROOT / 'configs/dive/layout2img/dive_layout2img_coco.py')
     assert detector.model.prior == config.model.prior and prior.length == 92
 
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.quick_search import QUICK
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, DefaultScope
@@ -23,8 +24,6 @@ CATEGORY_IDS = (7, 2, 11)
 WIDTH, HEIGHT = 90, 40
 LINES = dict(annotations=dict(train=('instances_train.json', 'photos'), val=('instances_val.json', 'photos')),
              classes=CLASSES, num_objects=12, image_size=48)
-INVERTER = dict(type='dive_mmdet.ProposalInverter', sides=[0.4], aspects=[1.0], overlap=0.0, finalists=1, hypotheses=1,
-                max_moves=1, polish_rounds=1, refine_pairs=1, class_pairs=1, polish_pairs=1, min_gain=-1.0, revisit=0)
 
 
 def write_data(root: Path) -> None:
@@ -151,7 +150,7 @@ def test_baseline_takes_a_step(load):
 
 def test_untrained_detector_goes_from_images_to_an_ap(load, tmp_path):
     config = Config(load('dive').to_dict())
-    config.model.inverter, config.model.objective.num_pairs = INVERTER, 1
+    config.model.inverter, config.model.objective.num_pairs = dict(QUICK, object_cost=-1.0), 1
     config.model.backbone.denoiser.num_layers = 1
     config.test_dataloader.dataset.max_images = 2
     torch.save(dict(state_dict=build(config).state_dict(), meta=dict(dataset_meta=dict(classes=CLASSES))),

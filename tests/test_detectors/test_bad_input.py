@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.quick_search import QUICK
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
@@ -23,8 +24,6 @@ ORIENTATION = 0x112  # of EXIF
 TEMPLATE = Path(__file__).resolve().parents[2] / 'configs/your_own_data'
 CLASSES = ('disc', 'triangle')
 GOOD = dict(id=1, image_id=1, category_id=1, bbox=[2, 2, 10, 8], area=80, iscrowd=0)
-INVERTER = dict(type='dive_mmdet.ProposalInverter', sides=[0.4], aspects=[1.0], overlap=0.0, finalists=1, hypotheses=1,
-                max_moves=1, polish_rounds=1, refine_pairs=1, class_pairs=1, polish_pairs=1, revisit=0)
 
 
 def write(root: Path, *annotations: dict, names=CLASSES) -> Path:
@@ -198,7 +197,7 @@ def test_a_run_that_meets_an_unreadable_image_keeps_what_is_finished_and_goes_on
     config = Config.fromfile(TEMPLATE / 'dive.py')
     config.model.backbone.update(dict(vocabulary=dict(num_classes=2, num_objects=2, grid=17)))
     config.model.backbone.denoiser.update(dict(sample_size=16, num_layers=1))
-    config.model.inverter, config.model.prior.length = INVERTER, 6
+    config.model.inverter, config.model.prior.length = QUICK, 6
     config.test_dataloader.dataset.update(dict(data_root=str(root), ann_file='train.json', data_prefix=dict(img='')))
     config.test_dataloader.dataset.pipeline[1].scale = (16, 16)
     with DefaultScope.overwrite_default_scope('mmdet'):

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.quick_search import QUICK
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import load_checkpoint
@@ -10,14 +11,13 @@ from mmengine.runner import load_checkpoint
 from dive_mmdet.datasets.digit_scenes import DigitSceneComposer
 
 ROOT = Path(__file__).resolve().parents[2]
-CHEAP = dict(candidates=4, finalists=1, hypotheses=1, max_moves=2, polish_rounds=1, revisit=0, final_pairs=4)
 
 
 @pytest.fixture(scope='module')
 def detector():
-    config = Config.fromfile(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
-    config.model.inverter.update(CHEAP)
-    config.model.objective.num_pairs = 2
+    config = Config.fromfile(ROOT / 'configs/dive/dive_digit-scenes.py')
+    config.model.inverter = dict(QUICK, pairs=2, anchors=dict(scales=[0.4], ratios=[1.0, 0.5]), add=dict(rungs=(2,)))
+    config.model.objective.num_pairs = 4
     with DefaultScope.overwrite_default_scope('mmdet'):
         model = MODELS.build(config.model)
     load_checkpoint(model, str(ROOT / 'weights/dive_digit_scenes.pth'), map_location='cpu')

@@ -34,7 +34,7 @@ from dive_mmdet.registry import HOOKS
 
 ROOT = Path(__file__).resolve().parents[2]
 MMDET_TEST = Path(mmdet.__file__).parent / '.mim/tools/test.py'
-DIVE = str(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
+DIVE = str(ROOT / 'configs/dive/dive_digit-scenes.py')
 PRIOR = str(ROOT / 'configs/prior/layout-prior_digit-scenes.py')
 LAYOUT2IMG = ROOT / 'tests/data/ldm_layout2img/config.yaml'
 DIVE_CLS = str(ROOT / 'configs/dive_cls/dive_mnist-5k.py')

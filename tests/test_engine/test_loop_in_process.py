@@ -195,8 +195,8 @@ def test_on_error_raise(tmp_path):
 
 
 @pytest.mark.parametrize('path', [
-    *(f'dive/{name}.py' for name in ('dive_proposal_digit-scenes', 'dive_gradient_digit-scenes', 'ablations/no-prior')),
-    'dive/layout2img/dive_proposal_layout2img_coco.py', 'your_own_data/dive.py', 'dive_cls/dive_mnist-5k.py',
+    *(f'dive/{name}.py' for name in ('dive_digit-scenes', 'dive_gradient_digit-scenes', 'ablations/no-prior')),
+    'dive/layout2img/dive_layout2img_coco.py', 'your_own_data/dive.py', 'dive_cls/dive_mnist-5k.py',
     'dive_cls/dit-xl-2_256_imagenet.py'])
 def test_every_kind_of_search_is_tested_by_it_and_validation_stores_nothing(path):
     config = Config.fromfile(CONFIGS / path)

@@ -177,9 +177,9 @@ def test_what_cannot_be_resumed_is_refused_by_name(job, undisturbed, tmp_path):
     before = (work_dir / 'records/rank_0.jsonl').read_bytes()
     assert job.finish(work_dir) == [1]
     assert 'holds 12 finished images: go on with' in harness.said(work_dir).splitlines()[-1]
-    assert job.finish(work_dir, **RESUME, **{'model.objective.num_pairs': 2}) == [1]
+    assert job.finish(work_dir, **RESUME, **{'model.objective.num_pairs': 4}) == [1]
     sentence = harness.said(work_dir).splitlines()[-1]
-    assert 'made with something else (model.objective.num_pairs: 1 -> 2' in sentence
+    assert 'made with something else (model.objective.num_pairs: 2 -> 4' in sentence
     assert sentence.endswith('give another --work-dir, or undo the change.')
     assert (work_dir / 'records/rank_0.jsonl').read_bytes() == before
     # What does not decide a result may change.

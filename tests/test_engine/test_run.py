@@ -84,8 +84,8 @@ def test_an_image_file_that_changed_is_computed_again(folder):
 
 def test_other_settings_are_refused_by_name(folder):
     run(folder, images=1)
-    with pytest.raises(SystemExit, match='made with something else .model.objective.num_pairs: 1 -> 2.: give another'):
-        run(folder, images=1, options={'model.objective.num_pairs': 2})
+    with pytest.raises(SystemExit, match='made with something else .model.objective.num_pairs: 2 -> 4.: give another'):
+        run(folder, images=1, options={'model.objective.num_pairs': 4})
 
 
 @pytest.mark.parametrize('wrap', [lambda dataset: dataset,
@@ -124,8 +124,7 @@ def test_an_evaluator_of_other_images_is_refused_before_the_first(folder, change
 
 
 def test_nothing_found_is_zero(folder):
-    config = load_config(str(folder / 'config.py'), {'model.inverter.min_gain': 1e9})
-    config.model.inverter.min_gain = 1e9
+    config = load_config(str(folder / 'config.py'), {'model.inverter.object_cost': 1e9})
     nothing, _ = run(folder, config=config)
     assert [record.detections for record in nothing.records.values()] == [[]] * 4
     assert {key: nothing.metrics[key] for key in ('bbox_mAP', 'bbox_mAP_50', 'bbox_mAP_75', 'AR')} == dict(
@@ -192,8 +191,8 @@ def test_images_of_several_data_sets_are_not_chosen_by_one_option(folder):
 
 def test_a_report_says_what_the_model_was_built_with(folder):
     settings = run(folder, options={'model.objective.num_pairs': 2, 'model.prior_weight': 0.0})[0].settings
-    assert settings['objective'] == dict(num_pairs=2, low=200, high=900, space='epsilon', seed=42, precision='float32')
-    assert settings['prior_weight'] == 0 and settings['inverter']['final_pairs'] == 2
+    assert settings['objective'] == dict(num_pairs=2, low=200, high=620, space='epsilon', seed=42, precision='float32')
+    assert settings['prior_weight'] == 0 and settings['inverter']['pairs'] == 1
 
 
 def test_a_missing_checkpoint_is_one_sentence_and_leaves_nothing(folder, tmp_path):
@@ -202,7 +201,8 @@ def test_a_missing_checkpoint_is_one_sentence_and_leaves_nothing(folder, tmp_pat
     assert not (tmp_path / 'run').exists()
 
 
-@pytest.mark.parametrize('option, meant', [('max_moves', 'model.inverter.max_moves'), ('modle.prior_weight', 'model.')])
+@pytest.mark.parametrize('option, meant', [
+    ('max_side', 'model.inverter.anchors.max_side'), ('modle.prior_weight', 'model.')])
 def test_an_option_that_nothing_reads_is_refused(folder, option, meant):
     with pytest.raises(KeyError, match=f'The config has no {option}, so nothing would read it: did you mean {meant}'):
         load_config(str(folder / 'config.py'), {option: 3})
@@ -214,7 +214,7 @@ def test_an_option_that_nothing_reads_is_refused(folder, option, meant):
     ('data_root', 'val_dataloader.dataset.data_root or test_dataloader.dataset.data_root')])
 def test_a_variable_that_was_read_already_is_refused(option, meant):
     with pytest.raises(KeyError, match=f'variable of the config, so nothing would read {option}: did you mean {meant}'):
-        load_config(str(ROOT / 'configs/dive/dive_proposal_digit-scenes.py'), {option: 3})
+        load_config(str(ROOT / 'configs/dive/dive_digit-scenes.py'), {option: 3})
 
 
 @pytest.mark.parametrize('count', ['0', '-1', 'x'])

@@ -7,7 +7,7 @@ from dive_mmdet.inversion.meter import Meter
 from dive_mmdet.inversion.search.objects import other_boxes, other_classes, present, removals, remove_objects
 from dive_mmdet.inversion.search.offers import FREE, UNUSED, Offers, join, regions
 from dive_mmdet.inversion.search.packing import alone, packed, together
-from dive_mmdet.inversion.search.race import best_of_groups, race
+from dive_mmdet.inversion.search.race import Rungs, best_of_groups, race
 from dive_mmdet.inversion.search.state import SearchState
 from dive_mmdet.inversion.search.take import best_apart, take
 
@@ -34,7 +34,7 @@ def every_offer(state):
 def test_gains_read_in_regions_are_those_of_whole_layouts_asked_alone(leak):
     generator = PaintingGenerator(leak=leak)
     state = state_of(generator, TRUTH, START)
-    answers = race(state, every_offer(state), (4,), keep=99)
+    answers = race(state, every_offer(state), Rungs((4,)))
     layouts = alone(state.ids, answers.offers, state.vocabulary)
     single = state.energy - state.posterior.energy(torch.zeros(len(layouts), dtype=torch.long), layouts)
     torch.testing.assert_close(answers.gain, single, rtol=1e-4, atol=1e-6)
@@ -47,7 +47,7 @@ def test_objects_share_the_evaluations():
     for start in (START[:1], START, [(1, 1, 1, 5, 6), (2, 5, 1, 9, 6)]):
         state = state_of(generator, TRUTH, start)
         before = int(state.posterior.nfe[0])
-        race(state, other_classes(state, *present(state, torch.arange(1))), (4,), keep=99)
+        race(state, other_classes(state, *present(state, torch.arange(1))), Rungs((4,)))
         costs.append(int(state.posterior.nfe[0]) - before)
     assert costs == [2 * 4, 2 * 4, 2 * 2 * 4]
 
@@ -79,14 +79,14 @@ def test_an_offer_without_a_free_slot_is_not_asked():
     offers = Offers.of_one(torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.long), torch.tensor([FREE]),
                            torch.tensor([[300, 0, 40]]))
     before = int(state.posterior.nfe[0])
-    assert race(state, offers, (4,), keep=1).gain.tolist() == [-float('inf')]
+    assert race(state, offers, Rungs((4,))).gain.tolist() == [-float('inf')]
     assert int(state.posterior.nfe[0]) == before
 
 
 def test_an_image_that_cannot_pay_is_not_asked():
     generator = PaintingGenerator()
     state = state_of(generator, TRUTH, START, max_nfe=4 + 7)
-    answers = race(state, other_classes(state, *present(state, torch.arange(1))), (4,), keep=99)
+    answers = race(state, other_classes(state, *present(state, torch.arange(1))), Rungs((4,)))
     assert not bool(answers.gain.isfinite().any()) and state.posterior.nfe.tolist() == [4]
     assert not bool(take(state, answers, answers.gain).any()) and state.posterior.nfe.tolist() == [4]
 
@@ -99,7 +99,7 @@ def test_the_best_that_lie_apart_are_taken_and_the_energy_of_all_decides():
                     other_boxes(state, own, slots, torch.tensor([[0, 0, 0, -1], [1, 0, 0, 0], [0, 0, 0, 1]]).expand(
                         len(own), -1, -1), BOUNDS)])
     for _ in range(3):
-        answers = race(state, changes, (2, 4), keep=3)
+        answers = race(state, changes, Rungs((2, 4), 3))
         before = state.cost.clone()
         if not bool(take(state, answers, answers.worth(state)).any()):
             break
@@ -113,7 +113,7 @@ def test_the_best_that_lie_apart_are_taken_and_the_energy_of_all_decides():
 def test_one_of_a_group_and_none_that_overlaps():
     generator = PaintingGenerator()
     state = state_of(generator, TRUTH, START)
-    answers = race(state, every_offer(state), (4,), keep=99)
+    answers = race(state, every_offer(state), Rungs((4,)))
     worth = torch.rand(len(answers), generator=torch.Generator().manual_seed(0))
     chosen = best_apart(state, answers, worth)
     groups = answers.offers.groups[chosen].tolist()

@@ -1,9 +1,16 @@
-"""The joint search for layouts on images that a known layout explains exactly."""
+"""The search for layouts on images that a known layout explains exactly."""
 import math
 
 import pytest
 import torch
-from helpers.painting import PaintingGenerator, TiltedPrior, objects_of, painted_scenes, require_evidence_of_ink
+from helpers.painting import (
+    PaintingGenerator,
+    TiltedPrior,
+    objects_of,
+    painted_scenes,
+    random_scene,
+    require_evidence_of_ink,
+)
 
 from dive_mmdet.engine.configured import load_config
 from dive_mmdet.engine.run import run_test
@@ -95,17 +102,50 @@ def test_the_trace_of_the_last_look_is_on_the_whole_bank():
         assert course[-1][1] == float(found.energy[image])
 
 
-def test_every_evaluation_is_counted_once():
+@pytest.mark.parametrize('pairs', [2, 8])
+def test_every_evaluation_is_counted_once(pairs):
     """Those of single images, and the dictionary, which all images share and the next search still has."""
     generator = PaintingGenerator()
     truth = painted_scenes(generator, [10])
-    inverter = search()
+    inverter = search(pairs=pairs)
     found = inverter.invert(posterior_of(generator, truth))
     assert generator.evaluations == int(found.nfe.sum()) + inverter.shared_nfe
     generator.evaluations, shared = 0, inverter.shared_nfe
     again = inverter.invert(posterior_of(generator, truth))
     assert generator.evaluations == int(again.nfe.sum()) and inverter.shared_nfe == shared
     assert torch.equal(again.ids, found.ids)
+
+
+def test_a_search_knows_the_image_and_nothing_of_its_annotation():
+    """Two layouts that paint the same image are found alike: a box, or the two halves it was painted with."""
+    generator = PaintingGenerator()
+    found = search().invert(posterior_of(generator, [[(1, 2, 4, 8, 9)], [(1, 2, 4, 5, 9), (1, 5, 4, 8, 9)]]))
+    assert torch.equal(found.ids[0], found.ids[1]) and objects_of(generator, found.ids[0]) == {(1, 2, 4, 8, 9)}
+
+
+def test_an_inverter_serves_generators_in_turn():
+    """What it remembers of one generator is forgotten with another, or when weights are loaded."""
+    inverter = search(anchors=dict(ANCHORS, scales=[0.15, 0.25, 0.4]))
+    for size, greys in ((16, (0.75, 1.0, 1.25)), (16, (0.5, 0.75)), (32, (0.75, 1.0, 1.25))):
+        generator = PaintingGenerator(size=size, greys=greys)
+        truth = random_scene(generator, 2, 3)
+        for _ in range(2):
+            found = inverter.invert(posterior_of(generator, [truth]))
+            assert objects_of(generator, found.ids[0]) == set(truth)
+            with torch.no_grad():
+                generator.table.weight[generator.vocabulary.class_ids, 2] *= -1
+
+
+def test_rearranging_lowers_what_a_poor_search_pays_and_never_raises_it():
+    """Anchors too large to find the truth."""
+    generator = PaintingGenerator()
+    truth = painted_scenes(generator, range(20, 24))
+    poor = dict(anchors=dict(scales=[0.6], ratios=[1.0]), classes=dict(beam=0))
+    plain, second = (search(rearrange=dict(rounds=rounds), **poor).invert(posterior_of(generator, truth))
+                     for rounds in (0, 2))
+    cost = [found.energy + 0.001 * generator.vocabulary.is_present(found.ids).sum(dim=1) for found in (plain, second)]
+    assert float(plain.energy.max()) > 0.01
+    assert bool((cost[1] <= cost[0] + 1e-7).all()) and bool((cost[1] < cost[0] - 0.01).any())
 
 
 def test_many_objects_cost_hardly_more_than_few():
@@ -173,6 +213,18 @@ def test_no_image_costs_more_than_its_budget(leak):
         assert all(math.isfinite(energy) for course in capped.trace for _, energy, _ in course)
         found += int(present.sum())
     assert found > 0
+
+
+def test_a_budget_is_each_images_own():
+    """Energies depend on the noise here: without, many would be equal, and rounding would decide."""
+    generator = PaintingGenerator(leak=0.3)
+    truth = painted_scenes(generator, [0, 1])
+    free = search().invert(posterior_of(generator, truth))
+    inverter = search(max_nfe=int(free.nfe.max()) // 2)
+    together = inverter.invert(posterior_of(generator, truth))
+    alone = [inverter.invert(posterior_of(generator, [scene])) for scene in truth]
+    assert torch.equal(together.ids, torch.cat([found.ids for found in alone]))
+    assert torch.equal(together.nfe, torch.cat([found.nfe for found in alone]))
 
 
 def test_a_budget_of_everything_changes_nothing():

@@ -1,11 +1,11 @@
-"""Coarse boxes and local moves against what a person counts on a small grid."""
+"""Anchors and moves against what a person counts on a small grid."""
 import pytest
 import torch
 
 from dive_mmdet.inversion.moves import (
     SIDE_MOVES,
+    anchor_boxes,
     class_moves,
-    coarse_boxes,
     corners_to_steps,
     move_boxes,
     split_boxes,
@@ -34,19 +34,19 @@ def test_steps_are_the_grid_coordinates_of_the_tokens():
     assert torch.equal(steps_to_corners(boxes, 9), tokens)
 
 
-def test_coarse_boxes_counted_by_hand():
+def test_anchor_boxes_counted_by_hand():
     """Half a side of 16 steps is 8; half overlap means every 4 steps: 0, 4, 8 along both axes."""
     expected = [[x, y, x + 8, y + 8] for x in (0, 4, 8) for y in (0, 4, 8)]
-    assert sorted(coarse_boxes(17, [0.5], [1.0], 0.5).tolist()) == sorted(expected)
+    assert sorted(anchor_boxes(17, [0.5], [1.0], 0.5).tolist()) == sorted(expected)
     wide = [[x, y, x + 8, y + 4] for x in (0, 4, 8) for y in (0, 2, 4, 6, 8, 10, 12)]
-    assert sorted(coarse_boxes(17, [0.5], [2.0], 0.5).tolist()) == sorted(wide)
-    assert coarse_boxes(17, [1.0], [1.0], 0.5).tolist() == [[0, 0, 16, 16]]
+    assert sorted(anchor_boxes(17, [0.5], [2.0], 0.5).tolist()) == sorted(wide)
+    assert anchor_boxes(17, [1.0], [1.0], 0.5).tolist() == [[0, 0, 16, 16]]
 
 
 @pytest.mark.parametrize('overlap', [0.0, 0.3, 0.5, 0.6, 0.75])
-def test_coarse_boxes_leave_no_gap(overlap):
+def test_anchor_boxes_leave_no_gap(overlap):
     sides, aspects, grid = [0.25, 0.5], [1.0, 0.5, 2.0], 65
-    boxes = coarse_boxes(grid, sides, aspects, overlap)
+    boxes = anchor_boxes(grid, sides, aspects, overlap)
     assert len(boxes) == len(boxes.unique(dim=0)) and int(boxes.min()) >= 0 and int(boxes.max()) <= grid - 1
     spans = {(round(s * min(1, a) * 64), round(s * min(1, 1 / a) * 64)) for s in sides for a in aspects}
     assert {tuple(extent) for extent in (boxes[:, 2:] - boxes[:, :2]).tolist()} == spans
@@ -61,9 +61,9 @@ def test_coarse_boxes_leave_no_gap(overlap):
 
 
 def test_boxes_larger_than_the_image_are_left_out_or_refused():
-    assert len(coarse_boxes(17, [0.5, 1.5], [1.0], 0.5)) == 9
-    with pytest.raises(ValueError, match=r'No box of the sides \[1.5\] fits the image'):
-        coarse_boxes(17, [1.5], [1.0], 0.5)
+    assert len(anchor_boxes(17, [0.5, 1.5], [1.0], 0.5)) == 9
+    with pytest.raises(ValueError, match=r'No anchor of the scales \[1.5\] fits the image'):
+        anchor_boxes(17, [1.5], [1.0], 0.5)
 
 
 def test_side_moves_are_each_side_out_and_in():

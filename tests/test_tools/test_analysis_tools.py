@@ -260,7 +260,7 @@ def test_random_boxes_are_all_boxes_and_never_an_images_own(judged):
     ([], 'has no tuning_dataset: give --ann-file and --img-prefix of training images')])
 def test_tuning_images_are_those_of_the_config(chosen, sentence, monkeypatch):
     import evaluate
-    config = str(ROOT / 'configs/dive/dive_proposal_digit-scenes.py')
+    config = str(ROOT / 'configs/dive/dive_digit-scenes.py')
     monkeypatch.setattr(sys, 'argv', ['', config, 'weights.pth', '--out', 'nowhere', '--tuning', *chosen])
     with pytest.raises(SystemExit, match=sentence):
         evaluate.main()

@@ -14,16 +14,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from helpers.quick_search import QUICK
 from mmengine.config import Config
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / 'tests/data/ldm_layout2img'
-CONFIG = ROOT / 'configs/dive/layout2img/dive_proposal_layout2img_coco-zero-shot.py'
+CONFIG = ROOT / 'configs/dive/layout2img/dive_layout2img_coco-zero-shot.py'
 TRAINING = ROOT / 'configs/generator/layout2img_coco.py'
 TWO_CROPS = CONFIG.with_name(CONFIG.stem + '_two-crops.py')
 CLASSES = ('spoon', 'cup', 'plate')
-SEARCH = dict(sides=[1.0], aspects=[1.0], overlap=0.0, finalists=1, candidates=2, hypotheses=1, max_moves=1,
-              polish_rounds=1, refine_pairs=1, class_pairs=1, polish_pairs=1, min_gain=-1.0, max_nfe=200)
+SEARCH = dict(QUICK, anchors=dict(scales=[1.0], ratios=[1.0], overlap=0.0), object_cost=-1.0, max_nfe=200)
 
 
 def call(tool: str, *arguments) -> None:

@@ -72,9 +72,8 @@ def test_weights_and_their_views_are_not_counted():
     (dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[25], keep=[5]), 250, 1000, 25_000 + 5 * 225),
     (dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[1, 4], keep=[8, 1]), 50, 1000, 1000 + 8 * 3),
     (dict(type='dive_mmdet.GradientInverter', loops=2, candidates=3), 50, 1000, 2 * (3 * 50 + 4 * 50)),
-    (dict(type='dive_mmdet.ProposalInverter', max_nfe=300), 16, 10, 300),
-    (dict(type='dive_mmdet.ProposalInverter'), 16, 10, None),
     (dict(type='dive_mmdet.LayoutInverter', max_nfe=300), 16, 10, 300),
+    (dict(type='dive_mmdet.LayoutInverter'), 16, 10, None),
 ])
 def test_evaluations_follow_from_the_config(inverter, pairs, classes, nfe):
     from estimate_cost import evaluations
@@ -83,7 +82,7 @@ def test_evaluations_follow_from_the_config(inverter, pairs, classes, nfe):
 
 def test_it_prints_what_a_config_costs(monkeypatch, capsys):
     import estimate_cost
-    monkeypatch.setattr(sys, 'argv', ['estimate_cost.py', str(ROOT / 'configs/dive/dive_proposal_digit-scenes.py'),
+    monkeypatch.setattr(sys, 'argv', ['estimate_cost.py', str(ROOT / 'configs/dive/dive_digit-scenes.py'),
                                       '--nfe', '4000', '--tflops', '0.1', '--batches', '1', '4'])
     estimate_cost.main()
     lines = capsys.readouterr().out.splitlines()
@@ -96,7 +95,7 @@ def test_it_prints_what_a_config_costs(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize('batch, images, evaluations', [(128, 4, 8 * 4), (128, 32, 8 * 8), (1, 4, 8)])
-def test_the_joint_search_takes_gradients_of_a_layout_an_image(batch, images, evaluations):
+def test_the_search_takes_gradients_of_a_layout_an_image(batch, images, evaluations):
     """On 8 pairs at most, and no more together than half of what is evaluated together, but one layout's."""
     from estimate_cost import backward_at_once
     inverter = dict(type='dive_mmdet.LayoutInverter', anchors=dict(scales=[0.5], ratios=[1.0]), boxes=dict(pairs=4),
@@ -104,13 +103,13 @@ def test_the_joint_search_takes_gradients_of_a_layout_an_image(batch, images, ev
     config = dict(model=dict(inverter=inverter, objective=dict(num_pairs=16)),
                   test_dataloader=dict(batch_size=images))
     assert backward_at_once(config, batch) == evaluations
-    config['model']['inverter'] = dict(type='dive_mmdet.ProposalInverter')
+    config['model']['inverter'] = dict(type='dive_mmdet.GradientInverter')
     assert backward_at_once(config, batch) == batch
 
 
-def test_a_joint_search_is_measured_on_painted_scenes(monkeypatch, capsys):
+def test_a_search_is_measured_on_painted_scenes(monkeypatch, capsys):
     import estimate_cost
-    config = str(ROOT / 'configs/dive/dive_joint_digit-scenes.py')
+    config = str(ROOT / 'configs/dive/dive_digit-scenes.py')
     monkeypatch.setattr(sys, 'argv', ['estimate_cost.py', config, '--objects', '1', '--batches', '8'])
     estimate_cost.main()
     measured, stated, memory = capsys.readouterr().out.splitlines()[2:]

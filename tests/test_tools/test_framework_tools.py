@@ -35,8 +35,8 @@ RUNS = {name: (config, run) for name, config, run in
         re.findall(r'^\| ([\w -]+) \| (configs/\S+) \| (\w*)', PAGE, re.MULTILINE)}
 SCENES, DIGITS = 4, 8
 TESTED = {  # weights, and what makes it quick
-    'DIVE': ('dive_digit_scenes', 'test_evaluator.outfile_prefix=dive model.inverter.hypotheses=1 '
-             'model.inverter.max_nfe=100 model.inverter.final_pairs=2 model.objective.num_pairs=2'),
+    'DIVE': ('dive_digit_scenes', 'test_evaluator.outfile_prefix=dive model.inverter.max_nfe=400 '
+             'model.objective.num_pairs=2'),
     'Faster R-CNN': ('faster_rcnn_digit_scenes', 'test_evaluator.outfile_prefix=faster_rcnn'),
     'classifier': ('dive_mnist_5k', f'test_dataloader.dataset.indices={DIGITS} model.objective.num_pairs=16'),
     'ResNet': ('resnet_mnist_5k', f'test_dataloader.dataset.indices={DIGITS}')}

@@ -12,7 +12,7 @@ from dive_mmdet.analysis.search_cost import found_part, measured_cost, planned_c
 from dive_mmdet.engine.configured import load_config
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
 
-LAYOUT2IMG = str(Path(__file__).resolve().parents[2] / 'configs/dive/layout2img/dive_joint_layout2img_{}.py')
+LAYOUT2IMG = str(Path(__file__).resolve().parents[2] / 'configs/dive/layout2img/dive_layout2img_{}.py')
 
 
 def test_colours_of_modifiers_are_those_of_categories_changed_alike():
@@ -78,7 +78,7 @@ def test_what_is_measured_is_what_was_asked_of_the_generator():
 
 
 @pytest.mark.parametrize('data, bound', [('coco-zero-shot', 3000), ('openimages', 5000)])
-def test_ten_objects_cost_what_the_joint_configs_promise(data, bound):
+def test_ten_objects_cost_what_the_configs_promise(data, bound):
     """On scenes that are painted in closed form, with the vocabulary and the settings of the config."""
     model = load_config(LAYOUT2IMG.format(data)).model
     nfe = planned_cost(model, (3, 64, 64), objects=10, images=2).nfe
@@ -87,10 +87,10 @@ def test_ten_objects_cost_what_the_joint_configs_promise(data, bound):
 
 def test_growth_is_measured_once_and_drawn(monkeypatch, tmp_path, capsys):
     from search_growth import main
-    arguments = ['--images', '1', '--searches', 'joint', '--objects', '2', '--classes', '--out', str(tmp_path)]
+    arguments = ['--images', '1', '--objects', '2', '--classes', '--out', str(tmp_path)]
     for _ in range(2):
         monkeypatch.setattr(sys, 'argv', ['search_growth.py', *arguments])
         main()
     report = json.loads((tmp_path / 'report.json').read_text())
-    assert [(row['search'], row['objects'], row['classes'], len(row['nfe'])) for row in report] == [('joint', 2, 10, 1)]
-    assert capsys.readouterr().out.count('"search"') == 1 and (tmp_path / 'search_growth.png').stat().st_size > 1000
+    assert [(row['objects'], row['classes'], len(row['nfe'])) for row in report] == [(2, 10, 1)]
+    assert capsys.readouterr().out.count('"objects"') == 1 and (tmp_path / 'search_growth.png').stat().st_size > 1000

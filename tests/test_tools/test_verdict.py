@@ -8,7 +8,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = ROOT / 'weights/dive_digit_scenes.pth'
-CONFIG = ROOT / 'configs/dive/dive_proposal_digit-scenes.py'
+CONFIG = ROOT / 'configs/dive/dive_digit-scenes.py'
 
 
 @pytest.mark.parametrize('rates, counts, deaf', [

@@ -8,7 +8,7 @@ best of all others (any_label), one box shifted by 1/16 of the image, one side o
 writes to OUT.json and OUT.png, at each timestep of the bank alone the energies of true and wrong layouts and the
 percentage of wrong layouts whose energy is above the true one's, and that percentage for weightings and ranges over t;
 beside the latter what an image's true layout explains, the energy of the empty one less its own, to which energies like
-`min_gain` are scaled. Choose an objective on training scenes. Last comes a verdict, which is the exit status too:
+`object_cost` are scaled. Choose an objective on training scenes. Last comes a verdict, which is the exit status too:
 whether the true layout beats a shuffled, a shifted and a swapped one more often than chance, and whether the same
 weights denoise worse with every other number of heads. Precision and batch size are those of CONFIG; a GPU is
 used where there is one.
@@ -34,7 +34,7 @@ from dive_mmdet.inversion.moves import class_moves, move_boxes
 from dive_mmdet.layout.corruptions import shift_one_box, swap_one_label
 from dive_mmdet.layout.vocabulary import CLASS
 
-RANGES = ((0.0, 1.0), (0.1, 0.5), (0.2, 0.7), (0.2, 0.9), (0.4, 1.0), (0.5, 1.0))  # parts of the schedule's steps
+RANGES = ((0.0, 1.0), (0.1, 0.5), (0.2, 0.62), (0.2, 0.9), (0.4, 1.0), (0.5, 1.0))  # parts of the schedule's steps
 
 
 def wrong_layouts(ids: torch.Tensor, other: torch.Tensor, tokenizer, seed: int,

@@ -4,11 +4,10 @@
 
 No weights are needed: the network runs on tensors without storage, and a first stage whose files are not there yet is
 left out, which the first line says. NFE are evaluations of the network an image, a backward counted as two;
-enumerations and the published inversion say how many they need, a search by proposals says `max_nfe` or is told with
---nfe. The joint search is measured, as another search for layouts is with --objects: with the config's settings and
-vocabulary it searches scenes of so many objects, painted by a generator in closed form, whose energies are clearer than
-a network's. --tflops is what the machine sustains on this network, a fraction of what its maker states. Memory is that
-of weights and tensors; add what the framework itself takes.
+enumerations and the published inversion say how many they need. The search for layouts is told with --nfe, or measured:
+with the config's settings and vocabulary it searches scenes of so many --objects, painted by a generator in closed
+form, whose energies are clearer than a network's. --tflops is what the machine sustains on this network, a fraction of
+what its maker states. Memory is that of weights and tensors; add what the framework itself takes.
 """
 import argparse
 import sys
@@ -36,7 +35,7 @@ from dive_mmdet.inversion.posterior import gradients_at_once
 from dive_mmdet.registry import MODELS
 
 GIB = 2 ** 30
-PAINTED = ('LayoutInverter', 'ProposalInverter')  # searches whose cost depends on the image
+PAINTED = 'LayoutInverter'  # a search whose cost depends on the image
 SCENES, OBJECTS = 3, 10  # painted, and on each by default
 
 
@@ -78,7 +77,7 @@ def evaluate(generator: ConditionalGenerator, batch: int, precision: str, gradie
     device = generator.table.weight.device
     x_t = torch.randn(batch, *generator.latent_shape, device=device)
     t = torch.zeros(batch, dtype=torch.long, device=device)
-    rows = torch.randn(batch, generator.vocabulary.length, generator.table.weight.shape[1], device=device,
+    rows = torch.randn(batch, generator.vocabulary.length, generator.table.dim, device=device,
                        requires_grad=gradient)
     with torch.set_grad_enabled(gradient):
         with mixed_precision(device, precision):
@@ -95,9 +94,9 @@ def kind_of(inverter: Mapping) -> str:
 def backward_at_once(config: Mapping, batch: int) -> int:
     """Evaluations whose backward is taken together, where `batch` are evaluated at once.
 
-    The joint search takes gradients of one layout an image.
+    The search for layouts takes gradients of one layout an image.
     """
-    if kind_of(config['model']['inverter']) != 'LayoutInverter':
+    if kind_of(config['model']['inverter']) != PAINTED:
         return batch
     search = LayoutInverter(**{key: value for key, value in config['model']['inverter'].items() if key != 'type'})
     pairs = min(search.gradient_pairs, config['model']['objective']['num_pairs'])
@@ -140,7 +139,7 @@ def main() -> None:
     if not config.model.get('inverter'):
         sys.exit(f'{args.config} inverts nothing: give a config that has `model.inverter`.')
     inverter, objective = config.model.inverter, config.model.objective
-    if args.objects and kind_of(inverter) not in PAINTED:
+    if args.objects and kind_of(inverter) != PAINTED:
         sys.exit(f'{kind_of(inverter)} costs the same for all images: leave out --objects.')
     precision = objective.get('precision', 'float32')
     backbone, left_out = plannable(config.model.backbone)
@@ -160,7 +159,7 @@ def main() -> None:
             back = backward_at_once(config, batch)
             peaks.append((batch, peak_bytes(generator, batch, precision, False), back,
                           peak_bytes(generator, back, precision, True)))
-    if not args.nfe and (args.objects or kind_of(inverter) == 'LayoutInverter'):
+    if not args.nfe and kind_of(inverter) == PAINTED:
         nfe = show_search(config.model, shape, min(args.objects or OBJECTS, slots), nfe)
     show_time(nfe, flops, args.tflops)
     for batch, forward, back, backward in peaks:

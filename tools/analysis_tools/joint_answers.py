@@ -24,7 +24,7 @@ from dive_mmdet.inversion.moves import SIDE_MOVES
 from dive_mmdet.inversion.posterior import Posterior
 from dive_mmdet.inversion.search.objects import boxes_of, group_of, other_boxes, other_classes, present
 from dive_mmdet.inversion.search.packing import alone
-from dive_mmdet.inversion.search.race import Answers, race
+from dive_mmdet.inversion.search.race import Answers, Rungs, race
 from dive_mmdet.inversion.search.state import SearchState
 
 
@@ -74,7 +74,7 @@ def main() -> None:
     for name, offers in (('classes', other_classes(state, rows, slots)), ('steps', other_boxes(
             state, rows, slots, SIDE_MOVES.expand(len(rows), -1, -1), bounds))):
         before = int(posterior.nfe.sum())
-        answers = race(state, offers, (args.pairs,), keep=1)
+        answers = race(state, offers, Rungs((args.pairs,)))
         joint_nfe = int(posterior.nfe.sum()) - before
         single = single_gains(state, answers)
         groups, own = answers.offers.groups, meets[answers.offers.groups]

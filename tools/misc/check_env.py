@@ -77,7 +77,7 @@ class Use(NamedTuple):
 
 
 USES = {
-    'Detection': Use('mmdet', (f'{ROOT}/configs/dive/dive_proposal_digit-scenes.py',
+    'Detection': Use('mmdet', (f'{ROOT}/configs/dive/dive_digit-scenes.py',
                                f'{ROOT}/weights/dive_digit_scenes.pth', 'mmdet.structures', 'DetDataSample', '64')),
     'Classification': Use('mmpretrain', (f'{ROOT}/configs/dive_cls/dive_mnist-5k.py',
                                          f'{ROOT}/weights/dive_mnist_5k.pth', 'mmpretrain.structures', 'DataSample',

@@ -5,13 +5,17 @@ _base_ = ['./layout2img_256.py', '../dive.py']
 model = dict(
     # ---- often changed: what is searched, how hard ----
     inverter=dict(
-        type='dive_mmdet.ProposalInverter',
-        sides=[0.15, 0.25, 0.4, 0.63, 1.0],  # longer sides of the first boxes, as parts of the image's side
-        aspects=[1.0, 0.5, 2.0],  # width over height, in the square that images are resized to
-        overlap=0.3,
-        candidates=24, finalists=6, objects_per_round=6, hypotheses=2, hypothesis_pairs=2, class_pairs=1,
-        revisit=0,
-        max_nfe=20_000),  # evaluations an image; judging an object takes 648 of them on COCO
+        type='dive_mmdet.LayoutInverter',
+        pairs=8,  # of the bank, on which layouts are judged
+        max_nfe=6_000,  # evaluations an image
+        # ---- sometimes changed: groups of settings, see dive_mmdet/inversion/search/settings.py ----
+        # Ratios are width over height in the square that images are resized to.
+        anchors=dict(scales=[0.15, 0.25, 0.4, 0.63, 1.0], ratios=[1.0, 0.5, 2.0], overlap=0.3),
+        add=dict(candidates=32, keep=16, rungs=(2, 4)),
+        boxes=dict(pairs=2, scan_pairs=1),
+        classes=dict(rungs=(1, 4), shortlist=dict(size=32, expected=0.0)),  # latents of pure noise say nothing
+        rearrange=dict(rounds=1, rungs=(1, 4)),
+        rescore=dict(rungs=(2, 8), class_pairs=1)),
     objective=dict(num_pairs=8, low=200, high=900, space='epsilon', precision='bfloat16'),
     prior_weight=1.0,  # the paper's, where there is a prior
     batch_size=128,  # network evaluations at once: bounds the memory

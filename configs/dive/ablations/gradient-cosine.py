@@ -1,5 +1,7 @@
-# The paper's inversion on the shipped objective: cosine projection.
-_base_ = ['../dive_proposal_digit-scenes.py']
+# The paper's inversion on the shipped objective with 16 pairs: cosine projection.
+_base_ = ['../dive_digit-scenes.py']
 
-model = dict(inverter=dict(
-    _delete_=True, type='dive_mmdet.GradientInverter', distance='cosine', loops=20, pairs_per_step=4, lr=0.3))
+model = dict(
+    inverter=dict(
+        _delete_=True, type='dive_mmdet.GradientInverter', distance='cosine', loops=20, pairs_per_step=4, lr=0.3),
+    objective=dict(num_pairs=16))

@@ -1,5 +1,7 @@
-# The paper's inversion on the shipped objective: l2 projection, from four random starts.
-_base_ = ['../dive_proposal_digit-scenes.py']
+# The paper's inversion on the shipped objective with 16 pairs: l2 projection, from four random starts.
+_base_ = ['../dive_digit-scenes.py']
 
-model = dict(inverter=dict(
-    _delete_=True, type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=4, lr=0.3, starts=4))
+model = dict(
+    inverter=dict(
+        _delete_=True, type='dive_mmdet.GradientInverter', distance='l2', loops=20, pairs_per_step=4, lr=0.3, starts=4),
+    objective=dict(num_pairs=16))

@@ -1,5 +1,7 @@
-# The paper's inversion on the shipped objective: l2 projection, in four times as many loops.
-_base_ = ['../dive_proposal_digit-scenes.py']
+# The paper's inversion on the shipped objective with 16 pairs: l2 projection, in four times as many loops.
+_base_ = ['../dive_digit-scenes.py']
 
-model = dict(inverter=dict(
-    _delete_=True, type='dive_mmdet.GradientInverter', distance='l2', loops=80, pairs_per_step=4, lr=0.3))
+model = dict(
+    inverter=dict(
+        _delete_=True, type='dive_mmdet.GradientInverter', distance='l2', loops=80, pairs_per_step=4, lr=0.3),
+    objective=dict(num_pairs=16))

@@ -1,4 +1,4 @@
 # The likelihood alone.
-_base_ = ['../dive_proposal_digit-scenes.py']
+_base_ = ['../dive_digit-scenes.py']
 
 model = dict(prior_weight=0.0)

@@ -1,4 +1,4 @@
-# A bank of 4 pairs instead of 16.
-_base_ = ['../dive_proposal_digit-scenes.py']
+# A bank of 4 pairs instead of 32.
+_base_ = ['../dive_digit-scenes.py']
 
 model = dict(objective=dict(num_pairs=4))

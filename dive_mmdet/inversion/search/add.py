@@ -8,7 +8,7 @@ from dive_mmdet.inversion.atlas import Atlas
 
 from .objects import boxes_of_offers, unknown
 from .offers import FREE, Offers
-from .race import race
+from .race import Rungs, race
 from .settings import Add
 from .state import SearchState
 from .take import try_out
@@ -48,7 +48,7 @@ class AddObjects:
         offers = Offers.of_one(own, own, torch.full_like(own, FREE), objects)
         # An object may cost more while its class is unknown; the branch decides when it has one.
         credit = state.object_cost
-        answers = race(state, offers, self.settings.rungs, self.settings.keep, least=-credit)
+        answers = race(state, offers, Rungs(self.settings.rungs, self.settings.keep, least=-credit))
         answers = replace(answers, offers=replace(answers.offers, groups=torch.arange(len(answers))))  # all may stay
         worth = answers.worth(state) + credit
         box = boxes_of_offers(state, answers.offers).double() / (state.vocabulary.grid - 1)

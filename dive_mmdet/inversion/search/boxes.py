@@ -1,4 +1,6 @@
 """Moves of the sides of boxes, of all objects at once."""
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -6,7 +8,7 @@ from dive_mmdet.inversion.moves import SIDE_MOVES
 from dive_mmdet.inversion.slopes import side_slopes
 
 from .objects import boxes_of, boxes_of_offers, group_of, other_boxes, present
-from .race import Answers, race
+from .race import Answers, Rungs, best_of_groups, race
 from .state import SearchState
 from .take import take
 
@@ -37,7 +39,7 @@ class StepSides:
         best = torch.where(least < 0, steps[which], 0)
         rank = least.argsort(dim=1, stable=True).argsort(dim=1)
         moves = torch.stack([best, best.sign(), best * (rank < 1), best * (rank < 2)], dim=1)
-        answers = race(state, other_boxes(state, own, slots, moves, self.bounds), self.rungs, self.keep)
+        answers = race(state, other_boxes(state, own, slots, moves, self.bounds), Rungs(self.rungs, self.keep))
         return take(state, answers, answers.worth(state))
 
 
@@ -47,29 +49,29 @@ class MoveSides:
     Args:
         bounds: shortest and longest side in grid steps.
         sizes: steps in grid steps.
-        rungs, keep: of the race between an object's steps.
+        rungs: of the race between a side's steps; the best of a side goes on.
+        doubt: if it gains, or might, by so many standard errors.
     """
 
-    def __init__(self, bounds: tuple[int, int], sizes: tuple[int, ...], rungs: tuple[int, ...], keep: int):
-        self.bounds, self.rungs, self.keep = bounds, rungs, keep
+    def __init__(self, bounds: tuple[int, int], sizes: tuple[int, ...], rungs: tuple[int, ...], doubt: float = 0.0):
+        self.bounds, self.rungs = bounds, Rungs(rungs, least=0.0, doubt=doubt)
         self.moves = torch.cat([SIDE_MOVES * size for size in sizes])
 
     def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
         """(B,) bool: which rows changed."""
         own, slots = present(state, rows)
         offers = other_boxes(state, own, slots, self.moves.expand(len(own), -1, -1), self.bounds)
-        helpful = self._helpful(state, own, slots, race(state, offers, self.rungs, self.keep))
-        answers = race(state, other_boxes(state, own, slots, helpful, self.bounds), self.rungs[-1:], keep=1)
+        step = boxes_of_offers(state, offers) - boxes_of(state, offers.rows, offers.slots[:, 0])
+        sides = replace(offers, groups=4 * offers.groups + step.abs().argmax(dim=1))
+        helpful = self._helpful(state, own, slots, race(state, sides, self.rungs))
+        answers = race(state, other_boxes(state, own, slots, helpful, self.bounds), Rungs(self.rungs.pairs[-1:]))
         return take(state, answers, answers.worth(state))
 
     def _helpful(self, state: SearchState, own: Tensor, slots: Tensor, answers: Answers) -> Tensor:
         """Of every object the best step of each side that gains, together and the best alone, (P, 2, 4)."""
-        offers = answers.offers
-        place = torch.searchsorted(group_of(state, own, slots), offers.groups)
-        step = boxes_of_offers(state, offers) - boxes_of(state, own, slots)[place]    # (O, 4), one side of it not 0
-        total, best = torch.zeros(len(own), 4, dtype=torch.long), torch.zeros(len(own), 4)
-        for index, side in enumerate(step.abs().argmax(dim=1).tolist()):
-            if answers.gain[index] > best[place[index], side]:
-                best[place[index], side] = answers.gain[index]
-                total[place[index], side] = step[index, side]
+        helps = answers.at((answers.gain > 0) & best_of_groups(answers.offers.groups, answers.gain, 1))
+        place = torch.searchsorted(group_of(state, own, slots), helps.offers.groups // 4)
+        step = boxes_of_offers(state, helps.offers) - boxes_of(state, own, slots)[place]          # one side of it not 0
+        total = torch.zeros(len(own), 4, dtype=torch.long).index_add_(0, place, step)
+        best = torch.zeros(len(own), 4).index_put_((place, helps.offers.groups % 4), helps.gain)
         return torch.stack([total, total * (best == best.amax(dim=1, keepdim=True))], dim=1)

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from .likely import LikelyClasses
 from .objects import present
-from .race import best_of_groups, race
+from .race import Rungs, best_of_groups, race
 from .settings import Classes
 from .state import UNKNOWN_COST, SearchState
 from .take import take, try_out
@@ -31,7 +31,7 @@ class ChangeClasses:
         return changed
 
     def _once(self, state: SearchState, rows: Tensor) -> Tensor:
-        answers = race(state, self.likely.offers(state, *present(state, rows)), self.rungs, self.keep)
+        answers = race(state, self.likely.offers(state, *present(state, rows)), Rungs(self.rungs, self.keep))
         unknown = state.unknown[answers.offers.rows, answers.offers.slots[:, 0]]
         return take(state, answers, answers.worth(state) + UNKNOWN_COST * unknown)
 
@@ -51,7 +51,7 @@ class Reclassify:
     def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
         """(B,) bool: which rows changed."""
         changed = torch.zeros(len(state), dtype=torch.bool)
-        answers = race(state, self.likely.offers(state, *present(state, rows)), self.settings.rungs[:1], keep=1)
+        answers = race(state, self.likely.offers(state, *present(state, rows)), Rungs(self.settings.rungs[:1]))
         worth = answers.worth(state) + self.settings.reach
         for _ in range(self.settings.beam):
             best = best_of_groups(answers.offers.groups, worth, 1) & (worth > 0)

@@ -28,15 +28,3 @@ class InTurn:
             if not len(rows):
                 break
         return changed
-
-
-class FirstThatHelps:
-    """The second move where the first changes nothing."""
-
-    def __init__(self, first, second):
-        self.first, self.second = first, second
-
-    def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
-        """(B,) bool: which rows changed."""
-        changed = self.first(state, rows)
-        return changed | self.second(state, rows[~changed[rows]])

@@ -6,7 +6,7 @@ from dive_mmdet.inversion.moves import corners_to_steps, steps_to_corners
 from dive_mmdet.layout.vocabulary import CLASS
 
 from .offers import Offers
-from .race import race
+from .race import Rungs, race
 from .state import SearchState
 from .take import take
 
@@ -77,5 +77,5 @@ def removals(state: SearchState, rows: Tensor, slots: Tensor) -> Offers:
 
 def remove_objects(state: SearchState, rows: Tensor) -> Tensor:
     """A move: objects go that are not worth what they must be; (B,) bool: which rows changed."""
-    answers = race(state, removals(state, *present(state, rows)), (state.pairs,), keep=1)
+    answers = race(state, removals(state, *present(state, rows)), Rungs((state.pairs,)))
     return take(state, answers, answers.worth(state))

@@ -1,12 +1,16 @@
 """Which of many offers are worth it: asked together where they lie apart, on few pairs first."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from dive_mmdet.inversion.halving import Rungs, best_of_groups, halving
+
 from .offers import Offers, regions
 from .packing import alone, packed
 from .state import SearchState
+
+__all__ = ['Answers', 'Rungs', 'best_of_groups', 'prior_gain', 'race', 'region_gains']  # what moves need of a race
 
 CHUNK = 256  # masked maps at once
 
@@ -37,27 +41,21 @@ class Answers:
         return self.gain + prior_gain(state, self.offers) - state.object_cost * self.offers.growth(state.vocabulary)
 
 
-def race(state: SearchState, offers: Offers, rungs: tuple[int, ...], keep: int,
-         least: float = -float('inf')) -> Answers:
+def race(state: SearchState, offers: Offers, rungs: Rungs) -> Answers:
     """Compare offers on the first pairs of the bank, and the best of them on more.
 
     Args:
         state: that they change.
         offers: O of them.
-        rungs: numbers of pairs, ascending; those beyond the pairs of the state count as these.
-        keep: so many of a group go on from a rung to the next.
-        least: and those alone that gain more.
+        rungs: how it narrows; numbers of pairs beyond those of the state count as these.
     """
     seen = regions(state.ids, offers, state.vocabulary, state.shape)
-    by_pair = torch.zeros(len(offers), 0)
-    for rung in sorted({min(rung, state.pairs) for rung in rungs}):
-        if by_pair.shape[1]:
-            gain = by_pair.mean(dim=1)
-            goes_on = best_of_groups(offers.groups, gain, keep) & (gain > least)
-            offers, seen, by_pair = offers.at(goes_on), seen[goes_on], by_pair[goes_on]
-        more = torch.arange(by_pair.shape[1], rung)
-        by_pair = torch.cat([by_pair, region_gains(state, offers, seen, more)], dim=1)
-    return Answers(offers, by_pair.mean(dim=1), seen)
+
+    def ask(index: Tensor, pairs: Tensor) -> Tensor:
+        return region_gains(state, offers.at(index), seen[index], pairs)
+    pairs = sorted({min(rung, state.pairs) for rung in rungs.pairs})
+    *_, last = halving(ask, offers.groups, replace(rungs, pairs=pairs))
+    return Answers(offers.at(last.index), last.value, seen[last.index])
 
 
 def region_gains(state: SearchState, offers: Offers, seen: Tensor, pairs: Tensor) -> Tensor:
@@ -73,6 +71,7 @@ def region_gains(state: SearchState, offers: Offers, seen: Tensor, pairs: Tensor
         (O, Q), in the units of the energy; -inf where no slot is free for an offer or its image cannot pay.
     """
     gains = torch.full((len(offers), len(pairs)), -float('inf'))
+    seen = seen if state.joint else torch.ones_like(seen)  # nothing lies apart from an offer that is read everywhere
     where, layouts, rows = packed(state.ids, offers, seen, state.vocabulary)
     asked = torch.zeros(len(state), dtype=torch.long).index_add_(0, rows, torch.full_like(rows, len(pairs)))
     paid = state.pays(rows, asked[rows])
@@ -102,12 +101,3 @@ def prior_gain(state: SearchState, offers: Offers) -> Tensor:
     before = state.posterior.prior_energy(state.ids[offers.rows])
     return before - state.posterior.prior_energy(alone(state.ids, offers, state.vocabulary))
 
-
-def best_of_groups(groups: Tensor, value: Tensor, count: int) -> Tensor:
-    """Which are among the `count` of the highest value of their group, (O,), (O,) -> (O,) bool."""
-    order = value.argsort(descending=True, stable=True)
-    order = order[groups[order].argsort(stable=True)]
-    ordered = groups[order].contiguous()
-    kept = torch.zeros(len(groups), dtype=torch.bool)
-    kept[order] = torch.arange(len(order)) - torch.searchsorted(ordered, ordered) < count
-    return kept

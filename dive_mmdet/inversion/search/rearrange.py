@@ -10,7 +10,7 @@ from dive_mmdet.layout.vocabulary import CLASS
 
 from .objects import boxes_of, group_of, other_boxes, present, unknown
 from .offers import FREE, Offers, join
-from .race import Answers, prior_gain, race
+from .race import Answers, Rungs, prior_gain, race
 from .settings import Rearrange
 from .state import SearchState
 from .take import try_out
@@ -37,12 +37,12 @@ class RearrangeObjects:
         own, slots = present(state, rows)
         if not len(own):
             return torch.zeros(len(state), dtype=torch.bool)
-        standing = race(state, self._standing(state, own, slots), self.settings.rungs[:1], keep=1)
+        standing = race(state, self._standing(state, own, slots), Rungs(self.settings.rungs[:1]))
         kinds = [self._splits(state, own, slots), self._merges(state, rows), self._anchors(state, own, slots),
                  self._sides(state, own, slots)]
         count = len(state) * state.vocabulary.num_objects
         offers = join([replace(offers, groups=offers.groups + kind * count) for kind, offers in enumerate(kinds)])
-        answers = race(state, offers, self.settings.rungs, self.settings.keep)
+        answers = race(state, offers, Rungs(self.settings.rungs, self.settings.keep))
         # What a split gains shows when its parts have classes of their own; the branch decides.
         growth = answers.offers.growth(state.vocabulary)
         worth = (answers.gain - self._rivals(state, standing, answers) + prior_gain(state, answers.offers)

@@ -119,13 +119,13 @@ class Rescore:
 
     Attributes:
         rungs: first pairs of the bank on which steps of boxes are compared, ascending.
-        keep: so many steps of an object go on from a rung to the next.
+        doubt: a step goes on if it gains, or might, by so many standard errors over the pairs.
         rounds: of steps, at most.
         class_pairs: first pairs on which all classes are compared.
         class_keep: so many classes of an object are then compared on the whole bank.
     """
-    rungs: tuple[int, ...] = (4, 16)
-    keep: int = 3
+    rungs: tuple[int, ...] = (4, 8, 16)
+    doubt: float = 1.5
     rounds: int = 3
     class_pairs: int = 4
     class_keep: int = 3
@@ -148,6 +148,8 @@ def group(kind: type, settings: Mapping, name: str):
     if not rungs or rungs != sorted(set(rungs)) or rungs[0] < 1:
         raise ValueError(f'`model.inverter.{name}.rungs` compares on more and more pairs, got {rungs}: give ascending '
                          'numbers from 1.')
+    if not getattr(built, 'doubt', 0) >= 0:
+        raise ValueError(f'`model.inverter.{name}.doubt` is {built.doubt!r}: give standard errors, 0 or more.')
     for key in known & AT_LEAST_ONE:
         require_count(getattr(built, key), f'{name}.{key}')
     return built

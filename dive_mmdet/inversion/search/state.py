@@ -19,12 +19,13 @@ class SearchState:
         ids: (B, L) layouts to start from; each costs one evaluation a pair.
         object_cost: energy that an object must be worth.
         pairs: Q, first pairs of the bank, on which layouts are judged.
+        joint: whether questions about objects that lie apart share layouts.
     """
 
     def __init__(self, posterior: Posterior, meter: Meter, images: Tensor, ids: Tensor, *, object_cost: float,
-                 pairs: int):
+                 pairs: int, joint: bool = True):
         self.posterior, self.vocabulary, self.meter = posterior, posterior.vocabulary, meter
-        self.images, self.ids, self.object_cost = images, ids.clone(), object_cost
+        self.images, self.ids, self.object_cost, self.joint = images, ids.clone(), object_cost, joint
         # Objects that must be judged should this branch be refused, (B,).
         self.otherwise = torch.zeros(len(ids), dtype=torch.long)
         self.maps = posterior.error_maps(images, ids, torch.arange(pairs))            # (B, Q, h, w)
@@ -67,7 +68,7 @@ class SearchState:
     def branch(self, rows: Tensor, ids: Tensor) -> 'SearchState':
         """Other layouts (R, L) of some rows, which do not change this state; Q evaluations a row."""
         other = SearchState(self.posterior, self.meter, self.images[rows], ids, object_cost=self.object_cost,
-                            pairs=self.pairs)
+                            pairs=self.pairs, joint=self.joint)
         other.otherwise = torch.maximum(self.objects, self.otherwise)[rows]
         return other
 

@@ -1,4 +1,0 @@
-# A search of about half the evaluations.
-_base_ = ['../dive_proposal_digit-scenes.py']
-
-model = dict(inverter=dict(hypotheses=3, polish_pairs=4))

@@ -1,0 +1,4 @@
+# Layouts are judged on the whole bank from the start.
+_base_ = ['../dive_digit-scenes.py']
+
+model = dict(inverter=dict(pairs=32))

@@ -1,0 +1,141 @@
+"""Each move of the search, alone, from layouts of which the better one is known."""
+import pytest
+import torch
+from helpers.painting import PaintingGenerator, objects_of
+
+from dive_mmdet.inversion import LayoutInverter
+from dive_mmdet.inversion.meter import Meter
+from dive_mmdet.inversion.moves import SIDE_MOVES, move_boxes
+from dive_mmdet.inversion.search.state import SearchState
+from dive_mmdet.inversion.trace import Trace
+
+WHOLE = (1, 2, 2, 8, 12)
+# At opposite corners of a box; side by side the parts together would paint what the whole box paints.
+FALLING = [(1, 2, 2, 7, 7), (2, 9, 9, 14, 14)]
+RISING = [(0, 9, 2, 14, 8), (2, 2, 8, 8, 14)]
+ROW = torch.zeros(1, dtype=torch.long)
+
+
+def ready(generator, truth, start, num_pairs=4, **changes):
+    """A search and where it stands at a start, judged on the whole bank."""
+    settings = dict(anchors=dict(scales=[0.25, 0.4], ratios=[1.0, 0.5, 2.0]), object_cost=0.001)
+    inverter = LayoutInverter(**{**settings, **changes})
+    posterior = generator.posterior([generator.layout(*truth)], num_pairs)
+    inverter._prepare(posterior)
+    meter = Meter(posterior, float('inf'), torch.zeros_like)
+    return inverter, SearchState(posterior, meter, ROW, generator.layout(*start)[None],
+                                 object_cost=inverter.object_cost, pairs=num_pairs)
+
+
+def rearranged(generator, truth, start, **changes):
+    """What one rearrangement makes of a start, as a set of objects; the cost only ever falls."""
+    inverter, state = ready(generator, truth, start, **changes)
+    before = float(state.cost)
+    changed = bool(inverter.rearrange_objects(state, ROW))
+    found = objects_of(generator, state.ids[0])
+    assert changed == (found != set(start)) == (float(state.cost) < before)
+    return found
+
+
+@pytest.mark.parametrize('truth', [FALLING, RISING])
+def test_a_box_over_two_objects_is_split(truth):
+    assert rearranged(PaintingGenerator(), truth, [(1, 2, 2, 14, 14)]) == set(truth)
+
+
+def test_a_box_is_split_whose_objects_do_not_fill_its_halves():
+    """Two halves paint what the whole box paints; only when they have moved, two objects are better than one."""
+    assert len(rearranged(PaintingGenerator(), [(1, 2, 2, 8, 12), (2, 9, 2, 14, 6)], [(1, 2, 2, 14, 12)])) == 2
+
+
+def test_a_box_over_one_object_stays():
+    assert rearranged(PaintingGenerator(), [WHOLE], [WHOLE]) == {WHOLE}
+
+
+def test_two_boxes_on_one_object_become_one():
+    """They could paint it as well side by side, but each object must be worth something."""
+    assert rearranged(PaintingGenerator(), [WHOLE], [(1, 2, 2, 8, 7), (1, 2, 7, 8, 12)]) == {WHOLE}
+
+
+def test_distant_objects_stay_two():
+    apart = [(1, 1, 1, 5, 5), (1, 10, 10, 14, 14)]
+    assert rearranged(PaintingGenerator(), apart, apart) == set(apart)
+
+
+def test_a_box_on_a_corner_of_its_object_goes_far():
+    truth = (1, 2, 2, 14, 13)
+    assert rearranged(PaintingGenerator(), [truth], [(1, 2, 2, 6, 6)]) == {truth}
+
+
+def test_several_images_are_rearranged_each_by_itself():
+    """Empty layouts among them."""
+    generator = PaintingGenerator()
+    truth = [[WHOLE], [], FALLING]
+    start = [[(1, 2, 2, 8, 7), (1, 2, 7, 8, 12)], [], [(1, 2, 2, 14, 14)]]
+    inverter, _ = ready(generator, [WHOLE], [WHOLE])
+    posterior = generator.posterior([generator.layout(*scene) for scene in truth])
+    state = SearchState(posterior, Meter(posterior, float('inf'), torch.zeros_like), torch.arange(3),
+                        torch.stack([generator.layout(*scene) for scene in start]), object_cost=0.001, pairs=4)
+    assert inverter.rearrange_objects(state, torch.arange(3)).tolist() == [True, False, True]
+    assert [objects_of(generator, ids) for ids in state.ids] == [set(scene) for scene in truth]
+
+
+def test_polishing_moves_and_renames():
+    generator = PaintingGenerator()
+    truth = [(0, 1, 1, 7, 6), (2, 9, 8, 15, 15)]
+    inverter, state = ready(generator, truth, [(1, 2, 1, 7, 7), (0, 9, 9, 15, 14)])
+    inverter.polish(state, ROW)
+    assert objects_of(generator, state.ids[0]) == set(truth)
+
+
+@pytest.mark.parametrize('area_exponent, first', [
+    (0.0, {(1, 2, 4, 14, 8)}), (1.0, {(1, 2, 4, 8, 8), (1, 9, 4, 14, 8)})])
+def test_objects_are_added_in_the_order_of_gain_for_area(area_exponent, first):
+    """A box over two neighbours gains more than either, but less for its area."""
+    generator = PaintingGenerator()
+    inverter, state = ready(generator, [(1, 2, 4, 8, 8), (1, 9, 4, 14, 8)], [], add=dict(area_exponent=area_exponent))
+    move = inverter.add_objects
+    move.dictionary.boxes = torch.tensor([[2, 4, 8, 8], [9, 4, 14, 8], [2, 4, 14, 8]])
+    move.dictionary.best = lambda posterior, images, ids, count, iou: torch.arange(3).repeat(len(ids), 1)
+    move.polish = inverter.polish.moves[1]  # classes alone
+    assert bool(move._once(state, ROW)) and objects_of(generator, state.ids[0]) == first
+
+
+@pytest.mark.parametrize('candidates', [1, 2, 4])
+def test_of_the_candidates_the_best_is_added_whatever_its_rank(candidates):
+    """The dictionary ranks them from the worst to the best; which of those it is asked for are good, energies say."""
+    generator = PaintingGenerator()
+    boxes = torch.tensor([[4, 4, 6, 6], [4, 4, 8, 7], [5, 5, 9, 9], [5, 4, 10, 10]])
+    inverter, state = ready(generator, [(1, 4, 4, 10, 10)], [], add=dict(candidates=candidates, keep=1))
+    move = inverter.add_objects
+    move.dictionary.boxes = boxes
+    move.dictionary.best = lambda posterior, images, ids, count, iou: torch.arange(count).repeat(len(ids), 1)
+    move.polish = inverter.polish.moves[1]
+    assert bool(move._once(state, ROW))
+    assert objects_of(generator, state.ids[0]) == {(1, *boxes[candidates - 1].tolist())}
+
+
+def test_the_last_look_renames_and_removes():
+    generator = PaintingGenerator()
+    truth = {(0, 1, 1, 7, 6), (2, 9, 8, 15, 15)}
+    for start in ([(1, 2, 1, 7, 6), (0, 9, 9, 15, 15)], [*truth, (0, 2, 10, 6, 14)]):
+        inverter, state = ready(generator, truth, start)
+        inverter.last_steps(state, ROW)
+        found = inverter._conclude(state, Trace(state.posterior))
+        assert objects_of(generator, found.ids[0]) == truth
+
+
+def test_no_step_and_no_class_is_better_after_the_last_look():
+    """Energies depend on the noise here; all steps of a side are asked alone, on the whole bank."""
+    generator = PaintingGenerator(leak=0.7)
+    truth, start = [(0, 1, 1, 7, 6), (2, 9, 8, 15, 15)], [(0, 2, 1, 8, 6), (1, 9, 9, 14, 15)]
+    inverter, state = ready(generator, truth, start, num_pairs=16, rescore=dict(
+        rungs=(16,), rounds=20, class_pairs=16, class_keep=3))
+    inverter.last_steps(state, ROW)
+    found = inverter._conclude(state, Trace(state.posterior))
+    ids, posterior = found.ids, generator.posterior([generator.layout(*truth)], num_pairs=16)
+    least = float(posterior.energy(ROW, ids))
+    torch.testing.assert_close(float(found.energy), least)
+    for slot in generator.vocabulary.is_present(ids)[0].nonzero()[:, 0]:
+        steps, new = move_boxes(ids, slot[None], SIDE_MOVES[None], generator.vocabulary, (1, 16))
+        assert new.sum() > 4 and bool((posterior.energy(ROW.expand(int(new.sum())), steps[new]) >= least - 1e-6).all())
+        assert float(found.class_evidence[0, slot].max()) == float(found.evidence[0, slot]) > inverter.object_cost

@@ -1,0 +1,53 @@
+"""Does a generator notice one wrong class or one wrong side? What a search can find at best.
+
+    python tools/analysis_tools/check_objects.py CONFIG CHECKPOINT [--images 100] [--steps 1 2 4] [--batch-size 256] \
+        [--out work_dirs/check_objects.json]
+
+CONFIG is a DIVE config, whose objective is asked, or the config of a generator, whose conditioning check's is. Of every
+object of the annotated images all classes are tried, and each of its four sides moved in and out by each of STEPS
+grid steps, everything else true. Prints, and writes to OUT, the share of objects whose true class has the lowest energy
+of all and the share of moved sides whose energy lies above the true layout's. `--cfg-options` change the objective;
+checkpoints of a training with EMAHook hold the averaged weights.
+"""
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+
+# isort: split
+import torch
+
+from dive_mmdet.analysis.annotated import load
+from dive_mmdet.analysis.noticed import noticed
+from dive_mmdet.arguments import at_least_one
+from dive_mmdet.engine.configured import add_arguments, config_of
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_arguments(parser)
+    parser.add_argument('--steps', type=at_least_one, nargs='+', default=[1], help='grid steps of a moved side')
+    parser.add_argument('--batch-size', type=at_least_one, default=256)
+    parser.add_argument('--out', type=Path, default=None)
+    parser.set_defaults(images=100)
+    args = parser.parse_args()
+    config = config_of(args)
+    device = torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')
+    try:
+        model, latents, ids, _ = load(config, args.checkpoint, device)
+        found = noticed(model.likelihood, latents, ids, args.steps, args.batch_size)
+    except ValueError as error:  # annotations that are no layouts, or none
+        sys.exit(str(error))
+    print(f'{len(ids)} images, {found.objects} objects, {found.evaluations} evaluations')
+    print(f'class first of {model.backbone.vocabulary.num_class_ids}: {found.class_first:.3f}')
+    for step, share in found.sides.items():
+        print(f'sides off by {step} noticed: {share:.3f}')
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(dict(found._asdict(), images=len(ids)), indent=2) + '\n')
+
+
+if __name__ == '__main__':
+    main()
