@@ -26,10 +26,12 @@ class SearchCost:
         nfe: (N,) evaluations an image.
         shared_nfe: evaluations that all images share.
         found: part of the painted objects that were found, with an IoU above 0.5 and the right label.
+        right: part of the found objects that were painted.
     """
     nfe: Tensor
     shared_nfe: int
     found: float
+    right: float
 
 
 def planned_cost(model: Mapping, latent_shape: tuple[int, int, int], objects: int, images: int) -> SearchCost:
@@ -59,7 +61,9 @@ def measured_cost(inverter: Mapping, objective: Mapping, generator: Painting, la
     search = MODELS.build(inverter)
     with torch.no_grad():
         found = search.invert(Posterior(likelihood, images, batch_size=AT_ONCE))
-    return SearchCost(found.nfe, search.shared_nfe, found_part(generator.vocabulary, found.ids, layouts))
+    vocabulary = generator.vocabulary
+    return SearchCost(found.nfe, search.shared_nfe, found_part(vocabulary, found.ids, layouts),
+                      found_part(vocabulary, layouts, found.ids))
 
 
 def found_part(vocabulary: LayoutVocabulary, ids: Tensor, true: Tensor) -> float:
