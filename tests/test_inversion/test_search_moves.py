@@ -114,6 +114,15 @@ def test_of_the_candidates_the_best_is_added_whatever_its_rank(candidates):
     assert objects_of(generator, state.ids[0]) == {(1, *boxes[candidates - 1].tolist())}
 
 
+@pytest.mark.parametrize('beam', [0, 1])
+def test_classes_are_not_asked_about_where_none_may_be_tried(beam):
+    generator = PaintingGenerator()
+    inverter, state = ready(generator, [WHOLE], [(0, *WHOLE[1:])], classes=dict(beam=beam, reach=1.0))
+    before = int(state.posterior.nfe)
+    assert bool(inverter.reclassify(state, ROW)) == bool(beam)
+    assert (int(state.posterior.nfe) > before) == bool(beam)
+
+
 def test_the_last_look_renames_and_removes():
     generator = PaintingGenerator()
     truth = {(0, 1, 1, 7, 6), (2, 9, 8, 15, 15)}
