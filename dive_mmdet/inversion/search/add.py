@@ -47,8 +47,9 @@ class AddObjects:
         objects = unknown(state, self.dictionary.boxes[chosen.flatten()])
         offers = Offers.of_one(own, own, torch.full_like(own, FREE), objects)
         # An object may cost more while its class is unknown; the branch decides when it has one.
-        credit = state.object_cost
-        answers = race(state, offers, Rungs(self.settings.rungs, self.settings.keep, least=-credit))
+        credit = max(0.0, state.object_cost)
+        least = -abs(state.object_cost)
+        answers = race(state, offers, Rungs(self.settings.rungs, self.settings.keep, least=least))
         answers = replace(answers, offers=replace(answers.offers, groups=torch.arange(len(answers))))  # all may stay
         worth = answers.worth(state) + credit
         box = boxes_of_offers(state, answers.offers).double() / (state.vocabulary.grid - 1)
