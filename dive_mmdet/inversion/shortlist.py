@@ -4,7 +4,7 @@ from torch import Tensor
 
 from dive_mmdet.registry import MODELS
 
-from .atlas import Atlas
+from .dictionary import Dictionary
 from .enumeration import AdaptiveEnumeration
 from .posterior import Posterior
 
@@ -19,7 +19,7 @@ class ExpectedImages:
     """
 
     def __init__(self, posterior: Posterior):
-        self.key = Atlas.key_of(posterior)
+        self.key = Dictionary.key_of(posterior)
         vocabulary = posterior.vocabulary
         ids = torch.cat([vocabulary.class_ids, torch.tensor([vocabulary.any_class])])[:, None]
         expected = posterior.expectation(ids).flatten(1)
@@ -107,7 +107,7 @@ class ShortlistInverter(AdaptiveEnumeration):
     def _expected_images(self, posterior: Posterior) -> ExpectedImages | None:
         if not self.expected:
             return None
-        if self.expected_images is None or self.expected_images.key != Atlas.key_of(posterior):
+        if self.expected_images is None or self.expected_images.key != Dictionary.key_of(posterior):
             self.expected_images = ExpectedImages(posterior)
             self.shared_nfe += self.expected_images.nfe
         return self.expected_images

@@ -4,7 +4,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from dive_mmdet.inversion.atlas import Atlas
+from dive_mmdet.inversion.dictionary import Dictionary
 
 from .objects import boxes_of_offers, unknown
 from .offers import FREE, Offers
@@ -23,7 +23,7 @@ class AddObjects:
         polish: of a layout with new objects of unknown class, called with a branch and its rows.
     """
 
-    def __init__(self, dictionary: Atlas, settings: Add, polish):
+    def __init__(self, dictionary: Dictionary, settings: Add, polish):
         self.dictionary, self.settings, self.polish = dictionary, settings, polish
 
     def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
