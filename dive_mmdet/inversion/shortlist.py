@@ -4,7 +4,7 @@ from torch import Tensor
 
 from dive_mmdet.registry import MODELS
 
-from .atlas import Atlas
+from .dictionary import Dictionary
 from .enumeration import AdaptiveEnumeration
 from .posterior import Posterior
 
@@ -17,7 +17,7 @@ class ExpectedImages:
     """
 
     def __init__(self, posterior: Posterior):
-        self.key = Atlas.key_of(posterior)
+        self.key = Dictionary.key_of(posterior)
         self.of_class = posterior.expectation(posterior.vocabulary.class_ids[:, None]).flatten(1)   # (C, c h w)
         self.nfe = len(self.of_class)
 
@@ -69,7 +69,7 @@ class ShortlistInverter(AdaptiveEnumeration):
 
     def _beyond(self, posterior: Posterior) -> Tensor:
         """Errors at the last timestep in the units of the energy, (N, C)."""
-        if self.expected_images is None or self.expected_images.key != Atlas.key_of(posterior):
+        if self.expected_images is None or self.expected_images.key != Dictionary.key_of(posterior):
             self.expected_images = ExpectedImages(posterior)
             self.shared_nfe += self.expected_images.nfe
         likelihood, of_class = posterior.likelihood, self.expected_images.of_class

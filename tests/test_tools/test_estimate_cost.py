@@ -98,6 +98,40 @@ def test_it_prints_what_a_config_costs(monkeypatch, capsys):
     assert len(memory) == 2 and 2.4e6 * 4 / 2 ** 30 < memory[0] + 0.005 and memory[0] <= memory[1]
 
 
+@pytest.mark.parametrize('batch, images, evaluations', [(128, 4, 8 * 4), (128, 32, 8 * 8), (1, 4, 8)])
+def test_the_search_takes_gradients_of_a_layout_an_image(batch, images, evaluations):
+    """On 8 pairs at most, and no more together than half of what is evaluated together, but one layout's."""
+    from estimate_cost import backward_at_once
+    inverter = dict(type='dive_mmdet.LayoutInverter', anchors=dict(scales=[0.5], ratios=[1.0]), boxes=dict(pairs=4),
+                    rescore=dict(rungs=[8, 16]))
+    config = dict(model=dict(inverter=inverter, objective=dict(num_pairs=16)),
+                  test_dataloader=dict(batch_size=images))
+    assert backward_at_once(config, batch) == evaluations
+    config['model']['inverter'] = dict(type='dive_mmdet.GradientInverter')
+    assert backward_at_once(config, batch) == batch
+
+
+def test_a_search_is_measured_on_painted_scenes(monkeypatch, capsys):
+    import estimate_cost
+    config = str(ROOT / 'configs/dive/dive_digit-scenes.py')
+    monkeypatch.setattr(sys, 'argv', ['estimate_cost.py', config, '--objects', '1', '--batches', '8'])
+    estimate_cost.main()
+    measured, stated, memory = capsys.readouterr().out.splitlines()[2:]
+    words = measured.split()
+    least, most = (int(words[place].replace(',', '')) for place in (6, 8))
+    assert measured.startswith('3 painted scenes of 1 objects: ') and 'without a bound' in measured
+    assert 0 < least <= int(stated.split()[3].rstrip(',').replace(',', '')) <= most
+    assert 'batch 8: ' in memory and 'with a backward ' in memory
+
+
+def test_objects_are_for_searches_that_depend_on_them(monkeypatch):
+    import estimate_cost
+    config = str(ROOT / 'configs/dive/dive_gradient_digit-scenes.py')
+    monkeypatch.setattr(sys, 'argv', ['estimate_cost.py', config, '--objects', '1'])
+    with pytest.raises(SystemExit, match='GradientInverter costs the same for all images: leave out --objects.'):
+        estimate_cost.main()
+
+
 @pytest.mark.parametrize('size, gigamacs', [(256, 118.6), (512, 524.6)])
 def test_the_published_network_costs_what_its_paper_says(size, gigamacs, monkeypatch, capsys):
     """DiT-XL/2 (arXiv 2212.09748, tables 4 and 9), in multiply-adds; its first stage is not there."""
