@@ -4,8 +4,8 @@
         [--precision float32] [--out work_dirs/nfe_by_classes]
 
 Classes are drawn at random, the fewer among the more, and images are the first ones of them in the test set; rows of
-other classes are dropped from the table before anything is inverted. Stages that would keep all of few classes are left
-out, and a round compares no more candidates than there are. Writes OUT/report.json and OUT/nfe_by_classes.png.
+other classes are dropped from the table before anything is inverted, and no stage keeps more classes than there are.
+Writes OUT/report.json and OUT/nfe_by_classes.png.
 """
 import argparse
 import json
@@ -51,14 +51,9 @@ def restrict(model, classes: list[int]) -> None:
 def fit(inverter: dict, count: int) -> None:
     """Fit the settings of a search to fewer classes."""
     if 'candidates' in inverter:
-        rounds, left = [], count
-        for candidates in inverter['candidates']:
-            rounds, left = [*rounds, min(candidates, left)], left - min(candidates, left)
-        inverter['candidates'] = [candidates for candidates in rounds if candidates]
-        count = sum(inverter['candidates']) + 1
-    if 'keep' in inverter:
-        stages = [(pairs, keep) for pairs, keep in zip(inverter['pairs'], inverter['keep']) if keep < count]
-        inverter['pairs'], inverter['keep'] = [pairs for pairs, _ in stages], [keep for _, keep in stages]
+        inverter['candidates'] = count = min(inverter['candidates'], count)
+    if 'keep' in inverter.get('race', {}):
+        inverter['race']['keep'] = [min(keep, count) for keep in inverter['race']['keep']]
 
 
 def images_of(dataset, classes: list[int], count: int) -> list[int]:

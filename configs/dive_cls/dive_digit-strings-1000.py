@@ -6,11 +6,11 @@ model = dict(
     # ---- often changed: what is searched, how hard ----
     inverter=dict(
         type='dive_mmdet.ShortlistInverter',
-        candidates=[24],  # classes that are compared, by a gradient
-        pairs=[2, 6, 16], keep=[8, 3, 1],  # how they are compared
-        gradient_pairs=8),
+        candidates=32, gradient_pairs=16, expected=0.2,  # classes that race, and how they are chosen
+        race=dict(pairs=[2, 4, 6, 8, 12, 16, 24, 32], keep=[12, 8, 6, 4, 4, 3, 3, 2], decided=3.0),
+        max_nfe=300),
     # The bank that all methods share, at the noise that told most on training images (docs/tuning_log.md).
-    objective=dict(num_pairs=50, low=200, high=400, space='epsilon', precision='float32'),
+    objective=dict(num_pairs=50, low=100, high=450, space='epsilon', precision='float32'),
     batch_size=512,  # network evaluations at once
     # ---- rarely changed: the model ----
     type='DIVEClassifier', _scope_='dive_mmdet',

@@ -3,11 +3,8 @@ _base_ = ['../_base_/dive_cls.py', '../_base_/datasets/mnist_5k.py', '../_base_/
 
 model = dict(
     # ---- often changed: what is searched, how hard ----
-    inverter=dict(
-        type='dive_mmdet.ShortlistInverter',
-        candidates=[7, 3],  # classes that are compared, by a gradient each
-        pairs=[4, 16], keep=[4, 2],  # how they are compared
-        gradient_pairs=4),
+    # All ten classes race; who is decidedly behind drops out.
+    inverter=dict(type='dive_mmdet.AdaptiveEnumeration', race=dict(pairs=[4, 6, 8, 12, 16, 24, 32], decided=2.0)),
     # The bank that all methods share, at the noise that told most on training images (docs/tuning_log.md).
     objective=dict(num_pairs=50, low=200, high=700, space='epsilon', precision='float32'),
     batch_size=512,  # network evaluations at once

@@ -53,8 +53,8 @@ class Painting(nn.Module):
         low, high = objects[:, :, 1, :2] * self.size, objects[:, :, 2, :2] * self.size
         pixels = torch.arange(self.size)
         covered = (torch.minimum(high[..., None], pixels + 1) - torch.maximum(low[..., None], pixels)).clamp(0, 1)
-        masks = covered[:, :, 1, :, None] * covered[:, :, 0, None, :]                 # (B, K, size, size)
-        return torch.einsum('bkc,bkhw->bchw', objects[:, :, 0, 2:-1], masks)
+        columns = objects[:, :, 0, 2:-1, None] * covered[:, :, None, 1]               # (B, K, c, size)
+        return (columns.flatten(2).transpose(1, 2) @ covered[:, :, 0]).unflatten(1, (-1, self.size))
 
     def predict_noise(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
         self.evaluations += len(x_t) * (3 if rows.requires_grad else 1)

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from dive_mmdet.layout import LayoutVocabulary
 
-from .atlas import Atlas
+from .dictionary import Dictionary
 from .moves import put, steps_to_corners
 from .posterior import Posterior
 
@@ -20,7 +20,7 @@ class ClassPictures:
     """
 
     def __init__(self, posterior: Posterior, side: float):
-        self.key, vocabulary = Atlas.key_of(posterior), posterior.vocabulary
+        self.key, vocabulary = Dictionary.key_of(posterior), posterior.vocabulary
         span = max(1, round(side * (vocabulary.grid - 1)))
         low = (vocabulary.grid - 1 - span) // 2
         box, count = torch.tensor([low, low, low + span, low + span]), vocabulary.num_class_ids

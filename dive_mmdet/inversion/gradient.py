@@ -1,4 +1,6 @@
 """The published inversion: gradient descent on a continuous condition, projected to the table."""
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,8 @@ from .posterior import Posterior
 from .space import ConditionSpace, space_of
 from .stopping import Stopping
 from .trace import Trace
+
+Callback = Callable[[Mapping[str, Tensor]], None]
 
 
 @MODELS.register_module()
@@ -46,14 +50,21 @@ class GradientInverter:
         self.lr, self.weight_decay, self.starts, self.seed = lr, weight_decay, starts, seed
         self.candidates, self.patience, self.max_nfe = candidates, patience, max_nfe
 
-    def invert(self, posterior: Posterior) -> Inversion:
-        """Invert N images from `starts` random conditions each."""
+    def invert(self, posterior: Posterior, start: Tensor | None = None, callback: Callback | None = None) -> Inversion:
+        """Invert N images from `starts` random conditions each.
+
+        Args:
+            posterior: of the images.
+            start: conditions to start from instead, (N x S, L, D), S for each image.
+            callback: told of every step the `v` that it starts from, its `gradient` (both (B, L, D)) and `pairs` (Q,),
+                and of every loop the `v` that it ends at, their projections `ids` (B, L) and `monitor` (B,); B is how
+                many conditions go on.
+        """
         self._require_fit(posterior)
-        trace = Trace(posterior)
-        space = self._space(posterior)
-        generator = torch.Generator().manual_seed(self.seed)
-        v = space.random(self.starts, generator)
-        ids = self._optimise(posterior, space, v.repeat(len(posterior), 1, 1), generator, trace)
+        space, generator = space_of(posterior.generator, self.distance), torch.Generator().manual_seed(self.seed)
+        if start is None:
+            start = space.random(self.starts, generator).repeat(len(posterior), 1, 1)
+        ids, trace = self._optimise(posterior, space, start, generator, callback or (lambda seen: None))
         return conclude(posterior, ids, trace)
 
     def _require_fit(self, posterior: Posterior) -> None:
@@ -63,9 +74,6 @@ class GradientInverter:
             raise ValueError(f'There are {posterior.vocabulary.num_classes} classes and not the {self.candidates} '
                              'candidates of every loop: lower `candidates`.')
 
-    def _space(self, posterior: Posterior) -> ConditionSpace:
-        return space_of(posterior.generator, self.distance)
-
     def _final_nfe(self, posterior: Posterior) -> int:
         """Evaluations that the answer may cost after the last loop."""
         if posterior.vocabulary.has_objects:
@@ -73,9 +81,9 @@ class GradientInverter:
         return posterior.num_pairs if self.distance == 'continuous' else 0
 
     def _optimise(self, posterior: Posterior, space: ConditionSpace, v: Tensor,
-                  generator: torch.Generator, trace: Trace) -> Tensor:
-        """Best ids (N, L) from start vectors (N x starts, L, D)."""
-        count = len(v) // len(posterior)
+                  generator: torch.Generator, callback: Callback) -> tuple[Tensor, Trace]:
+        """Best ids (N, L) from start vectors (N x S, L, D), and how they came."""
+        count, trace = len(v) // len(posterior), Trace(posterior)
         images = torch.arange(len(posterior)).repeat_interleave(count)
         stopping = Stopping(posterior, images, count * (4 + self.candidates) * posterior.num_pairs,
                             self._final_nfe(posterior), self.patience, self.max_nfe)
@@ -92,13 +100,17 @@ class GradientInverter:
             promise = 0.0
             for pairs in order.split(self.pairs_per_step):
                 here = v.detach()[going]
-                gradient = self._gradient(posterior, space, here, images[going], pairs)
+                # Straight-through, so that of the projected rows is that of v.
+                gradient = posterior.gradient(images[going], space.project(here)[1], pairs)
+                callback(dict(v=here, gradient=gradient, pairs=pairs))
                 if self.candidates:
                     promise += len(pairs) * self._promise(space, gradient, here)
                 v.grad = torch.zeros_like(v)
                 v.grad[going] = gradient
                 optimizer.step()
-            monitor, ids = self._monitor(posterior, space, v.detach()[going], images[going])
+            here = v.detach()[going]
+            monitor, ids = self._monitor(posterior, space, here, images[going])
+            callback(dict(v=here, ids=ids, monitor=monitor))
             if self.candidates:
                 monitor, ids = self._jump(posterior, space, v, going, promise, monitor, ids)
             stopping.note(going, ids)
@@ -107,12 +119,7 @@ class GradientInverter:
             leader = best_energy.view(-1, count).argmin(dim=1) + torch.arange(len(posterior)) * count
             moved = leader[images[going].unique()]
             trace.add(images[moved], best_ids[moved], best_energy[moved])
-        return best_ids[leader]
-
-    def _gradient(self, posterior: Posterior, space: ConditionSpace, v: Tensor, images: Tensor,
-                  pairs: Tensor) -> Tensor:
-        """Of the summed loss, (B, L, D): straight-through, so that of the projected rows is that of v."""
-        return posterior.gradient(images, space.project(v)[1], pairs)
+        return best_ids[leader], trace
 
     def _monitor(self, posterior: Posterior, space: ConditionSpace, v: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
         ids = space.nearest(v).cpu()

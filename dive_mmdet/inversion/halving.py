@@ -1,9 +1,12 @@
 """Successive halving: all candidates are compared on few pairs of the bank, and the best of them on more."""
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+MIN_PAIRS = 4  # fewer differences say little about their own spread
 
 
 @dataclass(frozen=True)
@@ -15,11 +18,14 @@ class Rungs:
         keep: so many of a group go on from a rung to the next: one number, or a number less than rungs of them.
         least: and those alone whose value is above,
         doubt: or might be, by so many standard errors of it.
+        decided: who is behind the best of its group by more than so many standard errors of their paired difference
+            drops out, and a group ends where one is left of it.
     """
     pairs: Sequence[int]
     keep: Sequence[int] | int = 1
-    least: float = -float('inf')
+    least: float = -math.inf
     doubt: float = 0.0
+    decided: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -34,42 +40,51 @@ class Standing:
     by_pair: Tensor
 
     @property
+    def pairs(self) -> Tensor:
+        """On how many each was compared, (S,)."""
+        return (~self.by_pair.isnan()).sum(dim=1)
+
+    @property
     def value(self) -> Tensor:
-        """Mean over the pairs that a candidate was asked on, (S,)."""
-        unknown = self.by_pair.isnan()
-        return self.by_pair.masked_fill(unknown, 0).sum(dim=1) / (~unknown).sum(dim=1)
+        """Mean over those, (S,)."""
+        return self.by_pair.masked_fill(self.by_pair.isnan(), 0).sum(dim=1) / self.pairs
 
     @property
     def going(self) -> Tensor:
         """Whose group has not ended, (S,) bool."""
-        return ~self.by_pair[:, -1:].isnan().any(dim=1)
+        return self.pairs == self.by_pair.shape[1]
 
     def at(self, which: Tensor) -> 'Standing':
         """Those of a mask."""
         return Standing(self.index[which], self.by_pair[which])
 
 
-def halving(ask: Callable[[Tensor, Tensor], Tensor], groups: Tensor, rungs: Rungs,
-            known: Tensor | None = None) -> Iterator[Standing]:
+def halving(ask: Callable[[Tensor, Tensor], Tensor], groups: Tensor, rungs: Rungs) -> Iterator[Standing]:
     """Race candidates of several groups side by side; the higher a value, the better.
 
     Args:
         ask: called with S candidates (S,) and pairs (Q,) that they were not asked on before -> values (S, Q); nan for
             all of a group that cannot be asked any more, which ends where it stands.
-        groups: (C,) which group each candidate belongs to.
+        groups: (C,) which group each candidate belongs to, 0, 1, ...
         rungs: how it narrows.
-        known: (C, Q) values on the first pairs, if some are known; none by default.
 
     Yields:
         A `Standing` after every rung.
     """
-    standing = Standing(torch.arange(len(groups)), torch.zeros(len(groups), 0) if known is None else known)
+    standing = Standing(torch.arange(len(groups)), torch.zeros(len(groups), 0))
     keeps = [rungs.keep] * (len(rungs.pairs) - 1) if isinstance(rungs.keep, int) else rungs.keep
     for rung, keep in zip(rungs.pairs, [None, *keeps]):
         if keep is not None:
-            best = best_of_groups(groups[standing.index], standing.value, keep)
-            standing = standing.at(best & (_at_most(standing, rungs.doubt) > rungs.least))
-        standing = _asked(ask, standing, rung)
+            group = groups[standing.index]
+            stays = best_of_groups(group, standing.value, keep) & (_at_most(standing, rungs.doubt) > rungs.least)
+            standing = standing.at(stays & ~_decidedly_behind(standing, group, rungs.decided))
+        going = standing.going
+        if keep is not None and math.isfinite(rungs.decided):
+            going &= _several(groups[standing.index])
+        pairs = torch.arange(standing.by_pair.shape[1], rung)
+        more = torch.full((len(going), len(pairs)), math.nan)
+        more[going] = ask(standing.index[going], pairs)
+        standing = Standing(standing.index, torch.cat([standing.by_pair, more], dim=1))
         yield standing
 
 
@@ -81,11 +96,23 @@ def _at_most(standing: Standing, doubt: float) -> Tensor:
     return standing.value + doubt * standing.by_pair.std(dim=1).nan_to_num(nan=0.0) / count ** 0.5
 
 
-def _asked(ask: Callable[[Tensor, Tensor], Tensor], standing: Standing, rung: int) -> Standing:
-    pairs, going = torch.arange(standing.by_pair.shape[1], rung), standing.going
-    more = torch.full((len(going), len(pairs)), float('nan'))
-    more[going] = ask(standing.index[going], pairs)
-    return Standing(standing.index, torch.cat([standing.by_pair, more], dim=1))
+def _decidedly_behind(standing: Standing, group: Tensor, decided: float) -> Tensor:
+    """Whose distance from the best of its group, (S,), is more than so many standard errors of it, (S,) bool."""
+    count, going = standing.by_pair.shape[1], standing.going
+    behind = torch.zeros_like(going)
+    if not math.isfinite(decided) or count < MIN_PAIRS or not bool(going.any()):
+        return behind
+    best = best_of_groups(group, standing.value, 1).nonzero()[:, 0]
+    leader = torch.zeros(int(group.max()) + 1, dtype=torch.long).index_copy(0, group[best], best)[group]
+    difference = (standing.by_pair[leader] - standing.by_pair)[going]                 # (S', Q)
+    behind[going] = difference.mean(dim=1) > decided * difference.std(dim=1) / count ** 0.5
+    return behind
+
+
+def _several(group: Tensor) -> Tensor:
+    """Who is not alone in its group, (S,) -> (S,) bool."""
+    _, place, count = group.unique(return_inverse=True, return_counts=True)
+    return count[place] > 1
 
 
 def best_of_groups(groups: Tensor, value: Tensor, count: int) -> Tensor:
@@ -96,3 +123,4 @@ def best_of_groups(groups: Tensor, value: Tensor, count: int) -> Tensor:
     kept = torch.zeros(len(groups), dtype=torch.bool)
     kept[order] = torch.arange(len(order)) - torch.searchsorted(ordered, ordered) < count
     return kept
+

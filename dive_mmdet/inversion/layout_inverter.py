@@ -6,7 +6,7 @@ from dive_mmdet.layout.vocabulary import CLASS
 from dive_mmdet.registry import MODELS
 from dive_mmdet.structures import Inversion
 
-from .atlas import Atlas
+from .dictionary import Dictionary
 from .meter import Meter
 from .moves import anchor_boxes
 from .posterior import Posterior
@@ -58,6 +58,11 @@ class LayoutInverter:
         self.object_cost, self.pairs, self.joint, self.max_nfe = object_cost, pairs, joint, max_nfe
         self.dictionary, self.shared_nfe = None, 0
 
+    @property
+    def gradient_pairs(self) -> int:
+        """Pairs that a gradient is taken on at most."""
+        return max(self.boxes.pairs, self.likely.settings.pairs, self.rescore.rungs[0])
+
     def invert(self, posterior: Posterior) -> Inversion:
         """Search the layouts of N images side by side."""
         vocabulary, count = posterior.vocabulary, min(self.pairs, posterior.num_pairs)
@@ -78,9 +83,9 @@ class LayoutInverter:
     def _prepare(self, posterior: Posterior) -> None:
         """Make the dictionary where there is none of this generator, and the moves."""
         grid = posterior.vocabulary.grid
-        if self.dictionary is None or self.dictionary.key != Atlas.key_of(posterior):
-            self.dictionary = Atlas(posterior, anchor_boxes(grid, self.anchors.scales, self.anchors.ratios,
-                                                            self.anchors.overlap))
+        if self.dictionary is None or self.dictionary.key != Dictionary.key_of(posterior):
+            self.dictionary = Dictionary(posterior, anchor_boxes(grid, self.anchors.scales, self.anchors.ratios,
+                                                                 self.anchors.overlap))
             self.shared_nfe += self.dictionary.nfe
         self.shared_nfe += self.likely.prepare(posterior)
 

@@ -164,7 +164,8 @@ class Posterior:
         """Gradient of `loss` with respect to the rows, in parts that fit the batch size; (B,), (B, L, D), (Q,) ->
         (B, L, D)."""
         gradients = torch.zeros_like(rows)
-        for part in torch.arange(len(rows)).split(max(1, self.batch_size // (2 * len(pairs)))) if len(rows) else ():
+        at_once = gradients_at_once(self.batch_size, len(pairs))
+        for part in torch.arange(len(rows)).split(at_once) if len(rows) else ():
             with torch.enable_grad():
                 leaf = rows[part].detach().requires_grad_()
                 gradients[part] = torch.autograd.grad(self.loss(images[part], leaf, pairs).sum(), leaf)[0]
@@ -201,6 +202,11 @@ class Posterior:
                 epsilon = self.generator.predict_noise(noise, t, self.generator.embed(part.to(device)))
                 expected.append(schedule.to_sample(epsilon, noise, t))
         return finite(torch.cat(expected), 'An expected image')
+
+
+def gradients_at_once(batch_size: int, num_pairs: int) -> int:
+    """Layouts whose gradients on so many pairs are taken together: what a backward keeps takes more memory."""
+    return max(1, batch_size // (2 * num_pairs))
 
 
 def _first_of_each(places: Tensor) -> tuple[Tensor, Tensor]:

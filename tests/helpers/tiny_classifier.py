@@ -8,7 +8,7 @@ from torch import nn
 INVERTERS = {
     'gradient': dict(type='dive_mmdet.GradientInverter', loops=2, pairs_per_step=2),
     'exhaustive': dict(type='dive_mmdet.ExhaustiveEnumeration'),
-    'adaptive': dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[2], keep=[3]),
+    'adaptive': dict(type='dive_mmdet.AdaptiveEnumeration', race=dict(pairs=[2], keep=[3])),
 }
 
 

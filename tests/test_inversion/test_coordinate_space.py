@@ -7,7 +7,6 @@ from dive_mmdet.diffusion import CoordinateTable
 from dive_mmdet.inversion import GradientInverter
 from dive_mmdet.inversion.slopes import side_slopes
 from dive_mmdet.inversion.space import CoordinateSpace, space_of
-from dive_mmdet.inversion.trace import Trace
 from dive_mmdet.layout import LayoutVocabulary
 from dive_mmdet.layout.vocabulary import CLASS
 
@@ -126,10 +125,8 @@ def test_boxes_descend_to_their_places(distance, lr):
     posterior = generator.posterior([generator.layout(*TRUTH)])
     start = generator.layout((1, 1, 2, 9, 10), (2, 9, 8, 15, 15))[None]
     inverter = GradientInverter(distance, loops=30, pairs_per_step=4, lr=lr, weight_decay=0.0)
-    space = inverter._space(posterior)
-    found = inverter._optimise(posterior, space, space.rows(start).clone(), torch.Generator().manual_seed(0),
-                               Trace(posterior))
-    assert objects_of(generator, found[0]) == set(TRUTH)
+    found = inverter.invert(posterior, space_of(generator, distance).rows(start))
+    assert objects_of(generator, found.ids[0]) == set(TRUTH)
 
 
 def test_the_table_says_which_space():

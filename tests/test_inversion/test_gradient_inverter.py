@@ -4,7 +4,6 @@ import torch
 from helpers.painting import PaintingGenerator, TiltedPrior
 
 from dive_mmdet.inversion import ConditionSpace, GradientInverter
-from dive_mmdet.inversion.trace import Trace
 
 
 def energy_of_rows(generator, posterior, image, rows, pairs, prior=None, weight=0.0):
@@ -114,17 +113,11 @@ def test_the_lowest_monitor_is_kept(distance):
     """A step size that throws the condition about: the last loop is not the best."""
     generator = PaintingGenerator()
     posterior = generator.posterior([generator.layout((0, 1, 1, 9, 9), (2, 10, 3, 15, 14))], space='epsilon')
-    monitors = []
-    original = GradientInverter._monitor
-
-    class Watched(GradientInverter):
-        def _monitor(self, *arguments):
-            values, ids = original(self, *arguments)
-            monitors.append((values.clone(), ids.clone()))
-            return values, ids
-
-    found = Watched(distance, loops=8, pairs_per_step=4, lr=0.4, starts=2, seed=1).invert(posterior)
-    values, ids = torch.stack([v for v, _ in monitors]), torch.stack([i for _, i in monitors])       # (8, 2)
+    seen = []
+    found = GradientInverter(distance, loops=8, pairs_per_step=4, lr=0.4, starts=2, seed=1).invert(
+        posterior, callback=seen.append)
+    loops = [each for each in seen if 'monitor' in each]
+    values, ids = (torch.stack([loop[key] for loop in loops]) for key in ('monitor', 'ids'))         # (8, 2)
     assert values.argmin() // 2 < 7 and values[-1].min() > values.min()
     assert torch.equal(found.ids[0], ids.flatten(0, 1)[values.flatten().argmin()])
     course = [value for _, value, _ in found.trace[0]]
@@ -136,15 +129,15 @@ def test_what_an_image_costs_is_known_beforehand():
     """Loops x pairs with a backward each, and per loop at most a monitor, cached by layout."""
     generator = PaintingGenerator()
     posterior = generator.posterior([generator.layout((0, 1, 1, 9, 9)), generator.layout()], num_pairs=5)
-    trace = Trace(posterior)
-    GradientInverter(starts=2, **SETTINGS)._optimise(
-        posterior, ConditionSpace(generator.vocabulary, generator.table.weight), starts_of(generator, 4),
-        torch.Generator().manual_seed(0), trace)
+    spent = []
+    found = GradientInverter(**SETTINGS).invert(posterior, starts_of(generator, 4), lambda seen: spent.append(
+        (posterior.nfe.clone(), generator.evaluations)))
     steps = 6 * 5 * 2 * 3
-    monitors = posterior.nfe - steps
-    assert bool((monitors <= 6 * 5 * 2).all()) and bool((monitors >= 5).all())
-    assert generator.evaluations == 2 * 6 * 5 * 2 * 3 + int(monitors.sum())
-    for course in trace.courses:
+    nfe, evaluations = spent[-1]
+    monitors = nfe - steps
+    assert len(spent) == 6 * 2 + 6 and bool((monitors <= 6 * 5 * 2).all()) and bool((monitors >= 5).all())
+    assert evaluations == 2 * 6 * 5 * 2 * 3 + int(monitors.sum())
+    for course in found.trace:
         nfe = [spent for spent, _, _ in course]
         assert nfe == sorted(nfe) and len(course) == 6
 

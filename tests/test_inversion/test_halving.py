@@ -1,5 +1,6 @@
 """Successive halving against means and sorts by hand."""
 import math
+import statistics
 
 import pytest
 import torch
@@ -63,15 +64,47 @@ def test_a_group_that_cannot_be_asked_ends_where_it_stands():
     assert torch.equal(last.value[~ended], whole[-1].value[~ended])
 
 
-@pytest.mark.parametrize('rungs', [(3, 8), (5,)])
-def test_what_is_known_is_not_asked(rungs):
+def behind_by_hand(values, others, decided):
+    """Whether others lie decidedly behind, both lists of values by pair."""
+    differences = [a - b for a, b in zip(values, others)]
+    return statistics.mean(differences) > decided * statistics.stdev(differences) / len(differences) ** 0.5
+
+
+@pytest.mark.parametrize('decided', [0.5, 1.0, 2.0])
+def test_who_is_decidedly_behind_drops_out_as_by_hand(decided):
+    rungs = Rungs((1, 4, 6, 8), (10, 10, 10), decided=decided)
+    seen = list(halving(ask, GROUPS, rungs))
+    alive = {group: (GROUPS == group).nonzero()[:, 0].tolist() for group in range(3)}
+    assert seen[1].index.tolist() == list(range(30))  # one pair decides nothing
+    for before, after in ((4, 6), (6, 8)):
+        for group, mine in alive.items():
+            if len(mine) > 1:
+                table = {candidate: TABLE[candidate, :before].double().tolist() for candidate in mine}
+                best = max(mine, key=lambda candidate: sum(table[candidate]))
+                alive[group] = [c for c in mine if not behind_by_hand(table[best], table[c], decided)]
+        standing = seen[(1, 4, 6, 8).index(after)]
+        assert standing.index.tolist() == sorted(sum(alive.values(), []))
+        for candidate, going in zip(standing.index.tolist(), standing.going.tolist()):
+            assert going == (len(alive[int(GROUPS[candidate])]) > 1)
+    assert decided < 2 or len(seen[-1].index) > 3
+
+
+def test_where_differences_are_decided_the_race_finds_the_best_and_asks_less():
+    """Candidates differ by a number each, and by little noise."""
+    noise = torch.randn(30, 8, generator=torch.Generator().manual_seed(1))
+    table = torch.randperm(30, generator=torch.Generator().manual_seed(2)).float()[:, None] + 0.01 * noise
     asked = []
 
-    def note(index, pairs):
-        asked.append(pairs.tolist())
-        return ask(index, pairs)
-    keep = [4] * (len(rungs) - 1)
-    *_, last = halving(note, GROUPS, Rungs(rungs, keep), known=TABLE[:, :3])
-    *_, whole = halving(ask, GROUPS, Rungs(rungs, keep))
-    assert torch.equal(last.by_pair, whole.by_pair) and torch.equal(last.index, whole.index)
-    assert sum(asked, []) == list(range(3, rungs[-1]))
+    def count(index, pairs):
+        asked.append(len(index) * len(pairs))
+        return table[index][:, pairs]
+    *_, last = halving(count, GROUPS, Rungs((4, 5, 8), (10, 10), decided=3.0))
+    best = [max((GROUPS == group).nonzero()[:, 0].tolist(), key=lambda c: float(table[c].mean())) for group in range(3)]
+    assert last.index.tolist() == sorted(best) and sum(asked) == 30 * 4
+    assert not bool(last.going.any()) and last.pairs.tolist() == [4, 4, 4]
+
+
+def test_equal_candidates_are_never_decided():
+    *_, last = halving(lambda index, pairs: TABLE[0, pairs].expand(len(index), -1), GROUPS,
+                       Rungs((4, 8), (10,), decided=0.1))
+    assert len(last.index) == 30 and bool(last.going.all())

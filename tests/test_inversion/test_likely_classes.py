@@ -4,6 +4,7 @@ import torch
 from helpers.painting import PaintingGenerator, objects_of, painted_scenes, random_scene
 
 from dive_mmdet.inversion import LayoutInverter
+from dive_mmdet.inversion.class_pictures import contents
 from dive_mmdet.inversion.meter import Meter
 from dive_mmdet.inversion.moves import steps_to_corners
 from dive_mmdet.inversion.search.judge import below_the_asked, class_evidence, judging_nfe
@@ -197,3 +198,13 @@ def test_a_setting_of_the_shortlist_that_is_none_is_refused():
         search(shortlist=dict(length=3))
     with pytest.raises(ValueError, match='`model.inverter.classes.shortlist.size` is 0: give a whole number'):
         search(size=0)
+
+
+def test_contents_of_boxes_are_looked_up_at_points_that_fill_them():
+    """Pixels hold their own place in a line and in a column; a box of 8 x 4 pixels at 16 x 16 points."""
+    vocabulary = PaintingGenerator().vocabulary
+    image = torch.stack([torch.arange(16.0).expand(16, 16), torch.arange(16.0)[:, None].expand(16, 16)])
+    found = contents(torch.stack([image, -image]), torch.tensor([1, 0]), torch.tensor([[4, 9, 12, 13]] * 2), vocabulary)
+    x, y = torch.arange(4.0, 12.0).repeat_interleave(2), torch.arange(9.0, 13.0).repeat_interleave(4)
+    expected = torch.stack([x.expand(16, 16), y[:, None].expand(16, 16)], dim=-1).flatten()
+    assert torch.equal(found, torch.stack([-expected, expected]))

@@ -134,6 +134,22 @@ def test_of_the_candidates_the_best_is_added_whatever_its_rank(candidates):
     assert objects_of(generator, state.ids[0]) == {(1, *boxes[candidates - 1].tolist())}
 
 
+def test_an_object_that_costs_less_than_nothing_is_added_wherever_there_is_room():
+    """What it gains may be less than nothing by as much, on the first rung too."""
+    generator = PaintingGenerator()
+    inverter, state = ready(generator, [(1, 4, 4, 10, 10)], [], num_pairs=8, object_cost=-1000.0)
+    assert bool(inverter.add_objects(state, ROW)) and len(objects_of(generator, state.ids[0])) == 3
+
+
+@pytest.mark.parametrize('beam', [0, 1])
+def test_classes_are_not_asked_about_where_none_may_be_tried(beam):
+    generator = PaintingGenerator()
+    inverter, state = ready(generator, [WHOLE], [(0, *WHOLE[1:])], classes=dict(beam=beam, reach=1.0))
+    before = int(state.posterior.nfe)
+    assert bool(inverter.reclassify(state, ROW)) == bool(beam)
+    assert (int(state.posterior.nfe) > before) == bool(beam)
+
+
 def test_the_last_look_renames_and_removes():
     generator = PaintingGenerator()
     truth = {(0, 1, 1, 7, 6), (2, 9, 8, 15, 15)}

@@ -1,5 +1,6 @@
 """How classifiers are run, scored and compared: against counting by hand and against a model asked directly."""
 import json
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -64,14 +65,24 @@ def test_fewer_classes_are_among_more_and_settings_are_cut_to_them():
     from nfe_by_classes import chosen_classes, fit
     few, many = chosen_classes(10, 1000), chosen_classes(100, 1000)
     assert set(few) < set(many) and few == sorted(few) and chosen_classes(1000, 1000) == list(range(1000))
-    inverter = dict(type='x', candidates=[24, 8], pairs=[1, 4, 9], keep=[20, 10, 2])
+    inverter = dict(type='x', candidates=24, race=dict(pairs=[1, 4, 9], keep=[20, 10, 2], decided=3))
     fit(inverter, 30)
-    assert inverter == dict(type='x', candidates=[24, 6], pairs=[1, 4, 9], keep=[20, 10, 2])
+    assert inverter == dict(type='x', candidates=24, race=dict(pairs=[1, 4, 9], keep=[20, 10, 2], decided=3))
     fit(inverter, 10)
-    assert inverter == dict(type='x', candidates=[10], pairs=[4, 9], keep=[10, 2])
-    stages = dict(pairs=[1, 4, 9], keep=[50, 10, 2])
+    assert inverter == dict(type='x', candidates=10, race=dict(pairs=[1, 4, 9], keep=[10, 10, 2], decided=3))
+    stages = dict(race=dict(pairs=[1, 4, 9], keep=[50, 10, 2]))
     fit(stages, 10)
-    assert stages == dict(pairs=[9], keep=[2])
+    assert stages == dict(race=dict(pairs=[1, 4, 9], keep=[10, 10, 2]))
+
+
+@pytest.mark.parametrize('energies, compared, cause', [
+    ((1.0, 2.0), 3.0, 'generator'), ((1.0, 1.0), math.inf, 'generator'), ((2.0, 1.0), math.inf, 'shortlist'),
+    ((2.0, 1.0), None, 'shortlist'), ((2.0, 1.0), 3.0, 'race')])
+def test_why_an_answer_is_wrong(energies, compared, cause):
+    from lost_classes import cause_of
+    wrong = record(3, [1, 3])
+    wrong.found['metas']['inversion'] = dict(class_energy=[None, 0.5, None, compared])
+    assert cause_of(wrong, energies) == cause
 
 
 def generator():
@@ -97,6 +108,7 @@ def test_replayed_stages_are_those_of_the_adaptive_enumeration():
     from tune_stages import replay
 
     from dive_mmdet.inversion import AdaptiveEnumeration, Likelihood, Posterior
+    from dive_mmdet.inversion.class_race import Race
     whole = generator()
     for parameter in whole.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
@@ -104,10 +116,11 @@ def test_replayed_stages_are_those_of_the_adaptive_enumeration():
     likelihood = Likelihood(whole, num_pairs=6)
     errors = likelihood.errors(latents.repeat_interleave(20, 0),
                                whole.embed(torch.arange(20)[:, None]).repeat(4, 1, 1)).view(4, 20, 6)
-    for pairs, keep in (((1, 4), (8, 2)), ((2,), (5,)), ((1, 2, 5), (9, 4, 1))):
-        answers, nfe = replay(errors, pairs, keep)
-        found = AdaptiveEnumeration(list(pairs), list(keep)).invert(Posterior(likelihood, latents))
-        assert torch.equal(answers, found.ids[:, 0]) and found.nfe.tolist() == [nfe] * 4
+    for race in (dict(pairs=(1, 4), keep=(8, 2)), dict(pairs=(2,), keep=(5,)), dict(pairs=(1, 2, 5), keep=(9, 4, 1)),
+                 dict(pairs=(2, 4), keep=(15, 10), decided=0.5)):
+        answers, nfe = replay(errors, Race(**race))
+        found = AdaptiveEnumeration(race).invert(Posterior(likelihood, latents))
+        assert torch.equal(answers, found.ids[:, 0]) and torch.equal(nfe, found.nfe)
 
 
 def test_the_cheapest_stages_within_the_slack_are_chosen():
@@ -120,7 +133,7 @@ def test_the_cheapest_stages_within_the_slack_are_chosen():
     best = choose(errors, truth, slack=0.5)[0]
     assert (best['pairs'], best['keep'], best['nfe']) == ([1, 2], [10, 1], 12 + 10)  # the true one is ninth
     worse = choose(errors, truth, slack=25.0)[0]
-    assert worse['pairs'] == [1] and worse['nfe'] == 12 and worse['accuracy_top1'] == 75
+    assert worse['pairs'] == [1] and worse['nfe'] == worse['most_nfe'] == 12 and worse['accuracy_top1'] == 75
     assert losses(errors, truth) == dict(images=4, exhaustive_top1=100.0, half_bank_differs=0.0)
 
 

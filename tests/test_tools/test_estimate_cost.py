@@ -69,8 +69,12 @@ def test_weights_and_their_views_are_not_counted():
 @pytest.mark.parametrize('inverter, pairs, classes, nfe', [
     (dict(type='dive_mmdet.GradientInverter', loops=20), 250, 1000, 20_000),  # the published figure
     (dict(type='dive_mmdet.ExhaustiveEnumeration'), 250, 1000, 250_000),
-    (dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[25], keep=[5]), 250, 1000, 25_000 + 5 * 225),
-    (dict(type='dive_mmdet.AdaptiveEnumeration', pairs=[1, 4], keep=[8, 1]), 50, 1000, 1000 + 8 * 3),
+    (dict(type='dive_mmdet.AdaptiveEnumeration', race=dict(pairs=[25], keep=[5])), 250, 1000, 25_000 + 5 * 225),
+    (dict(type='dive_mmdet.AdaptiveEnumeration', race=dict(pairs=[1, 4], keep=[8, 1])), 50, 1000, 1000 + 8 * 3),
+    (dict(type='dive_mmdet.ShortlistInverter', candidates=24, race=dict(pairs=[2], keep=[3])), 50, 1000,
+     8 * 3 + 24 * 2 + 3 * 48),
+    (dict(type='dive_mmdet.ShortlistInverter', candidates=24, race={}, max_nfe=1000), 50, 1000, 1000),
+    (dict(type='dive_mmdet.AdaptiveEnumeration', race={}, max_nfe=300), 50, 10, 300),
     (dict(type='dive_mmdet.GradientInverter', loops=2, candidates=3), 50, 1000, 2 * (3 * 50 + 4 * 50)),
     (dict(type='dive_mmdet.LayoutInverter', max_nfe=300), 16, 10, 300),
     (dict(type='dive_mmdet.LayoutInverter'), 16, 10, None),
@@ -92,6 +96,40 @@ def test_it_prints_what_a_config_costs(monkeypatch, capsys):
     assert hours == pytest.approx(operations * 4000 * 1000 / 0.1e12 / 3600, rel=0.05)
     memory = [float(line.split(': ')[1].split()[0]) for line in lines[4:]]
     assert len(memory) == 2 and 2.4e6 * 4 / 2 ** 30 < memory[0] + 0.005 and memory[0] <= memory[1]
+
+
+@pytest.mark.parametrize('batch, images, evaluations', [(128, 4, 8 * 4), (128, 32, 8 * 8), (1, 4, 8)])
+def test_the_search_takes_gradients_of_a_layout_an_image(batch, images, evaluations):
+    """On 8 pairs at most, and no more together than half of what is evaluated together, but one layout's."""
+    from estimate_cost import backward_at_once
+    inverter = dict(type='dive_mmdet.LayoutInverter', anchors=dict(scales=[0.5], ratios=[1.0]), boxes=dict(pairs=4),
+                    rescore=dict(rungs=[8, 16]))
+    config = dict(model=dict(inverter=inverter, objective=dict(num_pairs=16)),
+                  test_dataloader=dict(batch_size=images))
+    assert backward_at_once(config, batch) == evaluations
+    config['model']['inverter'] = dict(type='dive_mmdet.GradientInverter')
+    assert backward_at_once(config, batch) == batch
+
+
+def test_a_search_is_measured_on_painted_scenes(monkeypatch, capsys):
+    import estimate_cost
+    config = str(ROOT / 'configs/dive/dive_digit-scenes.py')
+    monkeypatch.setattr(sys, 'argv', ['estimate_cost.py', config, '--objects', '1', '--batches', '8'])
+    estimate_cost.main()
+    measured, stated, memory = capsys.readouterr().out.splitlines()[2:]
+    words = measured.split()
+    least, most = (int(words[place].replace(',', '')) for place in (6, 8))
+    assert measured.startswith('3 painted scenes of 1 objects: ') and 'without a bound' in measured
+    assert 0 < least <= int(stated.split()[3].rstrip(',').replace(',', '')) <= most
+    assert 'batch 8: ' in memory and 'with a backward ' in memory
+
+
+def test_objects_are_for_searches_that_depend_on_them(monkeypatch):
+    import estimate_cost
+    config = str(ROOT / 'configs/dive/dive_gradient_digit-scenes.py')
+    monkeypatch.setattr(sys, 'argv', ['estimate_cost.py', config, '--objects', '1'])
+    with pytest.raises(SystemExit, match='GradientInverter costs the same for all images: leave out --objects.'):
+        estimate_cost.main()
 
 
 @pytest.mark.parametrize('size, gigamacs', [(256, 118.6), (512, 524.6)])

@@ -1,12 +1,13 @@
 """What a DIVE config costs before it is run: parameters, floating-point operations, hours and memory.
 
-    python tools/analysis_tools/estimate_cost.py CONFIG [--nfe 20000] [--tflops 100] [--batches 1 8 64]
+    python tools/analysis_tools/estimate_cost.py CONFIG [--nfe 20000 | --objects 10] [--tflops 100] [--batches 1 8 64]
 
-Nothing is computed and no weights are needed: the network runs on tensors without storage, and a first stage whose
-files are not there yet is left out, which the first line says. NFE are evaluations of the network an image, a backward
-counted as two; enumerations and the published inversion say how many they need, the search for layouts says `max_nfe`
-or is told with --nfe. --tflops is what the machine sustains on this network, a fraction of what its maker states.
-Memory is that of weights and tensors; add what the framework itself takes.
+No weights are needed: the network runs on tensors without storage, and a first stage whose files are not there yet is
+left out, which the first line says. NFE are evaluations of the network an image, a backward counted as two;
+enumerations and the published inversion say how many they need. The search for layouts is told with --nfe, or measured:
+with the config's settings and vocabulary it searches scenes of so many --objects, painted by a generator in closed
+form, whose energies are clearer than a network's. --tflops is what the machine sustains on this network, a fraction of
+what its maker states. Memory is that of weights and tensors; add what the framework itself takes.
 """
 import argparse
 import sys
@@ -23,14 +24,19 @@ from mmengine.config import DictAction
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from dive_mmdet.analysis.peak_memory import PeakMemory, flop_counter
+from dive_mmdet.analysis.search_cost import planned_cost
+from dive_mmdet.arguments import at_least_one
 from dive_mmdet.compat import TORCH
 from dive_mmdet.diffusion.conditional import ConditionalGenerator
 from dive_mmdet.diffusion.precision import mixed_precision
 from dive_mmdet.engine.configured import load_config
-from dive_mmdet.inversion import AdaptiveEnumeration
+from dive_mmdet.inversion import LayoutInverter
+from dive_mmdet.inversion.posterior import gradients_at_once
 from dive_mmdet.registry import MODELS
 
 GIB = 2 ** 30
+PAINTED = 'LayoutInverter'  # a search whose cost depends on the image
+SCENES, OBJECTS = 3, 10  # painted, and on each by default
 
 
 def plannable(config: Mapping) -> tuple[Mapping, str]:
@@ -80,27 +86,41 @@ def evaluate(generator: ConditionalGenerator, batch: int, precision: str, gradie
             error.backward()
 
 
+def kind_of(inverter: Mapping) -> str:
+    """Name of its class."""
+    return inverter['type'].rpartition('.')[2]
+
+
+def backward_at_once(config: Mapping, batch: int) -> int:
+    """Evaluations whose backward is taken together, where `batch` are evaluated at once.
+
+    The search for layouts takes gradients of one layout an image.
+    """
+    if kind_of(config['model']['inverter']) != PAINTED:
+        return batch
+    search = LayoutInverter(**{key: value for key, value in config['model']['inverter'].items() if key != 'type'})
+    pairs = min(search.gradient_pairs, config['model']['objective']['num_pairs'])
+    return pairs * min(config['test_dataloader']['batch_size'], gradients_at_once(batch, pairs))
+
+
 def evaluations(inverter: Mapping, num_pairs: int, num_classes: int) -> int | None:
     """NFE an image at most, None where the search decides; without the evidence that the published inversion adds."""
-    kind = inverter['type'].rpartition('.')[2]
+    kind = kind_of(inverter)
     if kind == 'GradientInverter':
         # A step is a forward and a backward; the monitor evaluates the bank once a loop, and every candidate too.
         loop = num_pairs * (3 + 1 + inverter.get('candidates', 0))
         return inverter.get('starts', 1) * inverter.get('loops', 20) * loop
-    if kind == 'ExhaustiveEnumeration':
-        return num_classes * num_pairs
-    if kind == 'AdaptiveEnumeration':
-        spent, done, alive = 0, 0, num_classes
-        for pairs, keep in AdaptiveEnumeration(inverter['pairs'], inverter['keep']).stages(num_pairs):
-            spent, done, alive = spent + alive * (pairs - done), pairs, keep
-        return spent
+    if kind.endswith('Enumeration') or kind == 'ShortlistInverter':
+        return MODELS.build(dict(inverter)).most_nfe(num_pairs, num_classes)
     return inverter.get('max_nfe')
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config')
-    parser.add_argument('--nfe', type=int, default=None, help="an image, instead of the config's bound")
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument('--nfe', type=int, default=None, help="an image, instead of the config's bound")
+    told.add_argument('--objects', type=at_least_one, default=None, help='search painted scenes of so many')
     parser.add_argument('--tflops', type=float, default=None, help='sustained, 10^12 operations a second')
     parser.add_argument('--batches', type=int, nargs='+', default=None, help="1 and the config's by default")
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='KEY=VALUE of the config')
@@ -114,6 +134,8 @@ def main() -> None:
     if not config.model.get('inverter'):
         sys.exit(f'{args.config} inverts nothing: give a config that has `model.inverter`.')
     inverter, objective = config.model.inverter, config.model.objective
+    if args.objects and kind_of(inverter) != PAINTED:
+        sys.exit(f'{kind_of(inverter)} costs the same for all images: leave out --objects.')
     precision = objective.get('precision', 'float32')
     backbone, left_out = plannable(config.model.backbone)
     with without_storage(backbone) as generator:
@@ -124,12 +146,32 @@ def main() -> None:
             f'{name} {count / 1e6:.1f} M' for name, count in parts.items() if count) + ')' + left_out)
         flops = operations(generator, precision)
         print(f'operations: {flops / 1e9:.2f} GFLOP an evaluation of the network')
-        show_time(args.nfe or evaluations(inverter, objective.num_pairs, generator.vocabulary.num_class_ids
-                                          if generator.vocabulary.has_objects else generator.vocabulary.num_classes),
-                  flops, args.tflops)
+        nfe = args.nfe or evaluations(inverter, objective.num_pairs, generator.vocabulary.num_class_ids
+                                      if generator.vocabulary.has_objects else generator.vocabulary.num_classes)
+        shape, slots = generator.latent_shape, getattr(generator.vocabulary, 'num_objects', 0)
+        peaks = []
         for batch in args.batches or sorted({1, config.model.get('batch_size', 512)}):
-            peaks = [(weights + peak_bytes(generator, batch, precision, gradient)) / GIB for gradient in (False, True)]
-            print(f'peak memory in {precision}, batch {batch}: {peaks[0]:.2f} GiB, with a backward {peaks[1]:.2f} GiB')
+            back = backward_at_once(config, batch)
+            peaks.append((batch, peak_bytes(generator, batch, precision, False), back,
+                          peak_bytes(generator, back, precision, True)))
+    if not args.nfe and kind_of(inverter) == PAINTED:
+        nfe = show_search(config.model, shape, min(args.objects or OBJECTS, slots), nfe)
+    show_time(nfe, flops, args.tflops)
+    for batch, forward, back, backward in peaks:
+        alike = '' if back == batch else f' of {back}'
+        print(f'peak memory in {precision}, batch {batch}: {(weights + forward) / GIB:.2f} GiB, with a backward'
+              f'{alike} {(weights + backward) / GIB:.2f} GiB')
+
+
+def show_search(model: Mapping, latent_shape: tuple[int, int, int], objects: int, bound: float | None) -> int:
+    """Print what searches of painted scenes cost, and return their mean."""
+    cost = planned_cost(model, latent_shape, objects, SCENES)
+    nfe = round(float(cost.nfe.float().mean()))
+    at_most = 'without a bound' if bound in (None, float('inf')) else f'at most {bound:,} an image'
+    print(f'{SCENES} painted scenes of {objects} objects: {int(cost.nfe.min()):,} to {int(cost.nfe.max()):,} '
+          f'evaluations, {at_most}, and {cost.shared_nfe:,} for all images together; '
+          f'{100 * cost.found:.0f} % of the objects found')
+    return nfe
 
 
 def show_time(nfe: int | None, flops: float, tflops: float | None) -> None:

@@ -14,7 +14,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from dive_mmdet.engine.configured import add_arguments, config_of
+from dive_mmdet.engine.configured import add_arguments, config_of, use_tuning_images
 from dive_mmdet.engine.run import run_test
 
 
@@ -27,12 +27,7 @@ def main() -> None:
     warnings.filterwarnings('ignore')
     config = config_of(args)
     if args.tuning:
-        if args.ann_file or args.img_prefix:
-            sys.exit('--tuning takes the images of tuning_dataset: give neither --ann-file nor --img-prefix with it.')
-        if 'tuning_dataset' not in config:
-            sys.exit(f'{args.config} has no tuning_dataset: give --ann-file and --img-prefix of training images.')
-        config.test_dataloader.dataset = dict(config.tuning_dataset, num_images=args.images or
-                                              config.tuning_dataset.num_images)
+        use_tuning_images(config, args)
     run = run_test(config, args.checkpoint, args.out, show=lambda line: print(f'    {line}', flush=True))
     report = dict(run.metrics, config=args.config, settings=run.settings)
     (args.out / 'report.json').write_text(json.dumps(report, indent=2) + '\n')

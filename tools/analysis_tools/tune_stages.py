@@ -4,13 +4,15 @@
         [--cfg-options model.objective.low=0 model.objective.high=1000]
 
 CONFIG is a classifier's, and images are those of its `tuning_dataset`. The errors of all classes on the whole bank are
-computed once; all stages on a grid are then replayed on them. Prints JSON: what the exhaustive search reaches (the
-generator's share of the loss), how often halves of the bank disagree with it (the bank's share), what it reaches with
-other weightings and on parts of the bank's timesteps, and the stages within SLACK points of it, the cheapest first.
+computed once; all stages on a grid, and races that stop when they are decided, are then replayed on them. Prints JSON:
+what the exhaustive search reaches (the generator's share of the loss), how often halves of the bank disagree with it
+(the bank's share), what it reaches with other weightings and on parts of the bank's timesteps, and the races within
+SLACK points of it, the cheapest first.
 """
 import argparse
 import itertools
 import json
+from dataclasses import asdict
 from typing import Iterator
 
 import dive_mmdet  # noqa: F401  before torch, whose threads it sets
@@ -25,31 +27,42 @@ from torch import Tensor
 
 from dive_mmdet.checkpoints.untrusted import guard_loading
 from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
-from dive_mmdet.inversion import AdaptiveEnumeration, Likelihood
+from dive_mmdet.inversion import Likelihood
+from dive_mmdet.inversion.class_race import Race
+from dive_mmdet.inversion.halving import best_of_groups, halving
 
 PAIRS = (1, 2, 4, 8, 16)
 KEEP = (200, 100, 50, 20, 10, 5, 3, 2, 1)
+LADDER = (4, 6, 8, 12, 16, 24, 32)
+DECIDED = (1.5, 2.0, 2.5, 3.0, 4.0)
 RANGES = ((0, 1000), (0, 700), (100, 400), (200, 500), (300, 600), (200, 700), (200, 900), (300, 1000),
           (500, 1000))  # thousandths of the schedule
 
 
-def replay(errors: Tensor, pairs: tuple[int, ...], keep: tuple[int, ...]) -> tuple[Tensor, int]:
-    """What `AdaptiveEnumeration` answers given all errors (N, C, P), (N,), and its evaluations an image."""
-    alive = torch.arange(errors.shape[1]).repeat(len(errors), 1)                      # (N, M)
-    nfe, before = 0, 0
-    for count, kept in AdaptiveEnumeration(pairs, keep).stages(errors.shape[2]):
-        nfe, before = nfe + alive.shape[1] * (count - before), count
-        energies = errors[:, :, :count].mean(dim=2).gather(1, alive)
-        alive = alive.gather(1, energies.sort(dim=1, stable=True).indices[:, :kept or 1])
-    return alive[:, 0], nfe
+def replay(errors: Tensor, race: Race) -> tuple[Tensor, Tensor]:
+    """What `AdaptiveEnumeration` answers given all errors (N, C, P), (N,), and its evaluations of each image, (N,)."""
+    count, classes, num_pairs = errors.shape
+    groups, flat = torch.arange(count).repeat_interleave(classes), -errors.flatten(0, 1)
+    nfe = torch.zeros(count, dtype=torch.long)
+
+    def ask(index: Tensor, pairs: Tensor) -> Tensor:
+        nfe.index_add_(0, groups[index], torch.full_like(index, len(pairs)))
+        return flat[index][:, pairs]
+    *_, last = halving(ask, groups, race.stages(num_pairs, classes))
+    best = last.index[best_of_groups(groups[last.index], last.value, 1)]
+    return best % classes, nfe
 
 
-def stages(num_pairs: int, num_classes: int, most: int = 3) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """All stages on the grid, `most` at most."""
+def races(num_pairs: int, num_classes: int, most: int = 3) -> Iterator[Race]:
+    """All stages on the grid, `most` at most, and the races that stop when they are decided."""
     pairs = [count for count in PAIRS if count < num_pairs]
     keep = [count for count in KEEP if count < num_classes]
     for number in range(1, most + 1):
-        yield from itertools.product(itertools.combinations(pairs, number), itertools.combinations(keep, number))
+        for some, few in itertools.product(itertools.combinations(pairs, number), itertools.combinations(keep, number)):
+            yield Race(list(some), list(few))
+    ladder = [count for count in LADDER if count < num_pairs]
+    for decided in DECIDED:
+        yield Race(ladder, decided=decided)
 
 
 def choose(errors: Tensor, truth: Tensor, slack: float) -> list[dict]:
@@ -58,10 +71,11 @@ def choose(errors: Tensor, truth: Tensor, slack: float) -> list[dict]:
         return 100 * float((answers == truth).double().mean())
     least = accuracy(errors.mean(dim=2).argmin(dim=1)) - slack
     found = []
-    for pairs, keep in stages(errors.shape[2], errors.shape[1]):
-        answers, nfe = replay(errors, pairs, keep)
+    for race in races(errors.shape[2], errors.shape[1]):
+        answers, nfe = replay(errors, race)
         if accuracy(answers) >= least:
-            found.append(dict(pairs=list(pairs), keep=list(keep), nfe=nfe, accuracy_top1=accuracy(answers)))
+            found.append(dict(asdict(race), nfe=float(nfe.double().mean()), most_nfe=int(nfe.max()),
+                              accuracy_top1=accuracy(answers)))
     return sorted(found, key=lambda item: (item['nfe'], -item['accuracy_top1']))
 
 

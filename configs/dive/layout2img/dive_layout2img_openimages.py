@@ -9,7 +9,10 @@ from mmdet.evaluation import get_classes  # noqa: E402
 classes = tuple(get_classes('oid_v6'))
 openimages_answers = [[_base_.layout_names.index(name)] if name in _base_.layout_names else []
                       for name in classes]
-model = dict(backbone=dict(vocabulary=dict(answers=openimages_answers)))
+model = dict(
+    backbone=dict(vocabulary=dict(answers=openimages_answers)),
+    # Of 340 categories more may be likely; judging an object takes 100 evaluations at most.
+    inverter=dict(max_nfe=8_000, classes=dict(shortlist=dict(size=64, pairs=4))))
 
 test_pipeline = [
     dict(type='LoadImageFromFile'),

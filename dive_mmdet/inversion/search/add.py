@@ -4,7 +4,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from dive_mmdet.inversion.atlas import Atlas
+from dive_mmdet.inversion.dictionary import Dictionary
 
 from .objects import boxes_of_offers, unknown
 from .offers import FREE, Offers
@@ -23,7 +23,7 @@ class AddObjects:
         polish: of a layout with new objects of unknown class, called with a branch and its rows.
     """
 
-    def __init__(self, dictionary: Atlas, settings: Add, polish):
+    def __init__(self, dictionary: Dictionary, settings: Add, polish):
         self.dictionary, self.settings, self.polish = dictionary, settings, polish
 
     def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
@@ -47,8 +47,9 @@ class AddObjects:
         objects = unknown(state, self.dictionary.boxes[chosen.flatten()])
         offers = Offers.of_one(own, own, torch.full_like(own, FREE), objects)
         # An object may cost more while its class is unknown; the branch decides when it has one.
-        credit = state.object_cost
-        answers = race(state, offers, Rungs(self.settings.rungs, self.settings.keep, least=-credit))
+        credit = max(0.0, state.object_cost)
+        least = -abs(state.object_cost)
+        answers = race(state, offers, Rungs(self.settings.rungs, self.settings.keep, least=least))
         answers = replace(answers, offers=replace(answers.offers, groups=torch.arange(len(answers))))  # all may stay
         worth = answers.worth(state) + credit
         box = boxes_of_offers(state, answers.offers).double() / (state.vocabulary.grid - 1)

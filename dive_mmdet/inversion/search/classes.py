@@ -51,6 +51,8 @@ class Reclassify:
     def __call__(self, state: SearchState, rows: Tensor) -> Tensor:
         """(B,) bool: which rows changed."""
         changed = torch.zeros(len(state), dtype=torch.bool)
+        if self.settings.beam < 1:
+            return changed
         answers = race(state, self.likely.offers(state, *present(state, rows)), Rungs(self.settings.rungs[:1]))
         worth = answers.worth(state) + self.settings.reach
         for _ in range(self.settings.beam):

@@ -2,8 +2,8 @@
 import torch
 from torch import Tensor
 
-from dive_mmdet.inversion.atlas import Atlas
 from dive_mmdet.inversion.class_pictures import ClassPictures
+from dive_mmdet.inversion.dictionary import Dictionary
 from dive_mmdet.inversion.posterior import Posterior
 from dive_mmdet.layout import LayoutVocabulary
 from dive_mmdet.layout.vocabulary import CLASS
@@ -36,7 +36,7 @@ class LikelyClasses:
     def prepare(self, posterior: Posterior) -> int:
         """Make pictures of the classes where they are needed and there are none of this generator; what they cost."""
         if not self.settings.expected or not self.shortens(posterior.vocabulary) or (
-                self.pictures is not None and self.pictures.key == Atlas.key_of(posterior)):
+                self.pictures is not None and self.pictures.key == Dictionary.key_of(posterior)):
             return 0
         self.pictures = ClassPictures(posterior, self.settings.side)
         return self.pictures.nfe

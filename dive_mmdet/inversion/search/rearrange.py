@@ -4,7 +4,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from dive_mmdet.inversion.atlas import Atlas
+from dive_mmdet.inversion.dictionary import Dictionary
 from dive_mmdet.inversion.moves import SIDE_MOVES, give_way, split_boxes
 from dive_mmdet.layout.vocabulary import CLASS
 
@@ -30,7 +30,7 @@ class RearrangeObjects:
         polish: of a layout with new objects of unknown class, called with a branch and its rows.
     """
 
-    def __init__(self, dictionary: Atlas, settings: Rearrange, bounds: tuple[int, int], polish):
+    def __init__(self, dictionary: Dictionary, settings: Rearrange, bounds: tuple[int, int], polish):
         self.dictionary, self.settings, self.bounds, self.polish = dictionary, settings, bounds, polish
 
     def __call__(self, state: SearchState, rows: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the generator expects of one object anywhere, made once for all images."""
+"""What the generator expects of one object anywhere, made once for all images: matching pursuit over anchors."""
 import torch
 from torch import Tensor
 
@@ -6,12 +6,12 @@ from .moves import put, steps_to_corners
 from .posterior import Posterior
 
 
-class Atlas:
-    """The expectation of the empty layout and what each coarse box of unknown class adds to it.
+class Dictionary:
+    """The expectation of the empty layout and what each anchor, a box of unknown class, adds to it.
 
     Args:
         posterior: whose generator is asked; its images are not looked at.
-        boxes: (G, 4) grid coordinates x0, y0, x1, y1.
+        boxes: (G, 4) anchors in grid coordinates x0, y0, x1, y1.
     """
 
     def __init__(self, posterior: Posterior, boxes: Tensor):
@@ -32,7 +32,7 @@ class Atlas:
                                           for weight in posterior.generator.parameters())
 
     def with_boxes(self, ids: Tensor, slots: Tensor, chosen: Tensor) -> Tensor:
-        """Layouts with a coarse box of unknown class in a slot, (B, L), (B,), (B, M) -> (B, M, L)."""
+        """Layouts with an anchor of unknown class in a slot, (B, L), (B,), (B, M) -> (B, M, L)."""
         count = chosen.shape[1]
         corners = steps_to_corners(self.boxes[chosen.flatten()], self.vocabulary.grid)
         unknown = torch.full((len(corners),), self.vocabulary.any_class)
@@ -49,14 +49,14 @@ class Atlas:
         posterior.nfe.index_add_(0, images, torch.ones_like(images))
         return (2 * residual @ self.added.T - self.squared).cpu()
 
-    def best(self, posterior: Posterior, images: Tensor, ids: Tensor, count: int, distinct: float) -> Tensor:
+    def best(self, posterior: Posterior, images: Tensor, ids: Tensor, count: int, nms_iou: float) -> Tensor:
         """The boxes that would lower the squared error of the expectation most, if they added what they add alone.
 
         Args:
             posterior: of the images.
             images, ids: (B,), (B, L) layouts that a box is to be added to; one evaluation each.
             count: F, how many boxes.
-            distinct: two of them overlap by at most this IoU.
+            nms_iou: two of them overlap by at most this IoU.
 
         Returns:
             (B, F) indices of boxes.
@@ -66,5 +66,5 @@ class Atlas:
         for _ in range(min(count, len(self.boxes))):
             pick = ranks.argmax(dim=1)
             picks.append(pick)
-            ranks[bbox_overlaps(self.boxes[pick].float(), self.boxes.float()) > distinct] = -float('inf')
+            ranks[bbox_overlaps(self.boxes[pick].float(), self.boxes.float()) > nms_iou] = -float('inf')
         return torch.stack(picks, dim=1)

@@ -1,0 +1,62 @@
+"""Why a search for a class answers wrongly: what the generator prefers, a shortlist without the class, or the race.
+
+    python tools/analysis_tools/lost_classes.py CONFIG CHECKPOINT --out work_dirs/NAME [--images 300] [--tuning]
+        [--cfg-options model.objective.precision=bfloat16]
+
+Tests as `evaluate.py` does, with the same arguments, and takes what is finished in OUT. For every wrong answer the
+energies of the answer and of the true class on the whole bank are compared: where the answer has the lower one, no
+search on this objective would have been right (`generator`). Else the true class was not compared (`shortlist`) or was
+dropped (`race`). Prints JSON.
+"""
+import argparse
+import json
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+
+# isort: split
+import torch
+from mmengine.dataset import default_collate
+from mmengine.registry import DATASETS, DefaultScope
+
+from dive_mmdet.engine.configured import add_arguments, config_of, use_tuning_images
+from dive_mmdet.engine.records.record import Record
+from dive_mmdet.engine.run import run_test
+
+
+def cause_of(record: Record, energies: tuple[float, float]) -> str:
+    """Why a wrong answer was given, from the energies of the answer and of the true class on the whole bank."""
+    if energies[0] <= energies[1]:
+        return 'generator'
+    compared = record.inversion['class_energy'][record.truth]
+    return 'race' if compared is not None and compared != float('inf') else 'shortlist'
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_arguments(parser)
+    parser.add_argument('--out', type=Path, required=True)
+    parser.add_argument('--tuning', action='store_true', help='on the images of `tuning_dataset`')
+    args = parser.parse_args()
+    warnings.filterwarnings('ignore')
+    config = config_of(args)
+    if args.tuning:
+        use_tuning_images(config, args)
+    run = run_test(config, args.checkpoint, args.out, show=lambda line: print(f'    {line}', flush=True))
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        dataset = DATASETS.build(config.test_dataloader.dataset)
+    model, causes = run.model, Counter(generator=0, shortlist=0, race=0)
+    for index, record in enumerate(run.records.values()):
+        if record.label != record.truth:
+            data = model.data_preprocessor(default_collate([dataset[index]]))
+            with torch.no_grad():
+                latents = model.backbone.encode(data['inputs']).expand(2, -1, -1, -1)
+            rows = model.backbone.embed(torch.tensor([[record.label], [record.truth]], device=latents.device))
+            causes[cause_of(record, tuple(model.likelihood.energy(latents, rows).tolist()))] += 1
+    print(json.dumps(dict(images=len(run.records), wrong=sum(causes.values()), **causes), indent=2))
+
+
+if __name__ == '__main__':
+    main()
