@@ -30,7 +30,10 @@ def test_at_least_five_in_six_are_recognised(config, weights):
     assert int(predictions(config, weights)[1].sum()) >= 5 * IMAGES / 6
 
 
-def test_a_string_costs_what_its_settings_say():
+def test_a_string_costs_no_more_than_its_settings_say():
+    """A gradient, the candidates on two pairs, the best of them on two more: then some are decided."""
     samples, _ = predictions('dive_cls/dive_digit-strings-1000.py', 'dive_digit_strings_1000.pth')
-    nfe = 8 * 3 + 24 * 2 + 8 * (6 - 2) + 3 * (16 - 6)  # a gradient, then stages
-    assert [float(sample.nfe) for sample in samples] == [nfe] * IMAGES
+    nfe = [float(sample.nfe) for sample in samples]
+    least = 16 * 3 + 32 * 2 + 12 * 2
+    assert min(nfe) >= least and max(nfe) <= 300 and len(set(nfe)) > 1
+    assert sum(nfe) / IMAGES < 0.8 * 300

@@ -7,7 +7,9 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
+from dive_mmdet.analysis.peak_memory import PeakMemory
 from dive_mmdet.compat import TORCH
+from dive_mmdet.inversion import Likelihood, Posterior
 from dive_mmdet.registry import MODELS
 
 pytestmark = pytest.mark.skipif(TORCH < (2, 3), reason='planning a search needs torch 2.3')
@@ -57,7 +59,6 @@ def test_operations_of_a_linear_layer_and_of_attention_by_hand():
 
 
 def test_weights_and_their_views_are_not_counted():
-    from dive_mmdet.analysis.peak_memory import PeakMemory
     layer = nn.Linear(1000, 1000)
     with PeakMemory(layer) as memory, torch.no_grad():
         layer.weight.t()
@@ -96,6 +97,24 @@ def test_it_prints_what_a_config_costs(monkeypatch, capsys):
     assert hours == pytest.approx(operations * 4000 * 1000 / 0.1e12 / 3600, rel=0.05)
     memory = [float(line.split(': ')[1].split()[0]) for line in lines[4:]]
     assert len(memory) == 2 and 2.4e6 * 4 / 2 ** 30 < memory[0] + 0.005 and memory[0] <= memory[1]
+
+
+def test_a_search_needs_no_more_memory_than_is_planned():
+    """Evaluations of a batch, or a backward of fewer; all else that a search holds is small beside them."""
+    from estimate_cost import backward_at_once, peak_bytes, without_storage
+    inverter = dict(type='dive_mmdet.LayoutInverter', anchors=dict(scales=[0.5], ratios=[1.0]), max_nfe=600,
+                    rearrange=dict(rounds=1), rescore=dict(rungs=(2, 4)))
+    with without_storage(GENERATOR) as planned:
+        back = backward_at_once(dict(model=dict(inverter=inverter, objective=dict(num_pairs=4)),
+                                     test_dataloader=dict(batch_size=2)), 16)
+        most = max(peak_bytes(planned, 16, 'float32', False), peak_bytes(planned, back, 'float32', True))
+    torch.manual_seed(0)
+    generator = MODELS.build(GENERATOR).requires_grad_(False)
+    posterior = Posterior(Likelihood(generator, num_pairs=4), torch.rand(2, 1, 64, 64), batch_size=16)
+    search = MODELS.build(inverter)
+    with PeakMemory(generator) as memory, torch.no_grad():
+        found = search.invert(posterior)
+    assert int(found.nfe.min()) > 50 and 0.5 * most < memory.peak <= 1.1 * most
 
 
 @pytest.mark.parametrize('batch, images, evaluations', [(128, 4, 8 * 4), (128, 32, 8 * 8), (1, 4, 8)])

@@ -38,7 +38,7 @@ TESTED = {  # weights, and what makes it quick
     'DIVE': ('dive_digit_scenes', 'test_evaluator.outfile_prefix=dive model.inverter.max_nfe=400 '
              'model.objective.num_pairs=2'),
     'Faster R-CNN': ('faster_rcnn_digit_scenes', 'test_evaluator.outfile_prefix=faster_rcnn'),
-    'classifier': ('dive_mnist_5k', f'test_dataloader.dataset.indices={DIGITS} model.objective.num_pairs=16'),
+    'classifier': ('dive_mnist_5k', f'test_dataloader.dataset.indices={DIGITS}'),
     'ResNet': ('resnet_mnist_5k', f'test_dataloader.dataset.indices={DIGITS}')}
 SHORT = ('train_cfg.max_iters=2 train_cfg.val_interval=9 train_dataloader.batch_size=2 '
          'val_dataloader.dataset.indices=2 default_hooks.logger.interval=1')
