@@ -91,12 +91,12 @@ def test_it_prints_what_a_config_costs(monkeypatch, capsys):
                                       '--nfe', '4000', '--tflops', '0.1', '--batches', '1', '4'])
     estimate_cost.main()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith('parameters: 2.4 M (table 0.3 M') and 'GFLOP an evaluation' in lines[1]
+    assert lines[0].startswith('parameters: 1.6 M (table 0.0 M, denoiser 1.6 M') and 'GFLOP an evaluation' in lines[1]
     operations, hours = float(lines[1].split()[1]) * 1e9, float(lines[3].split()[2])
     assert lines[2].startswith('evaluations an image: 4,000')
     assert hours == pytest.approx(operations * 4000 * 1000 / 0.1e12 / 3600, rel=0.05)
     memory = [float(line.split(': ')[1].split()[0]) for line in lines[4:]]
-    assert len(memory) == 2 and 2.4e6 * 4 / 2 ** 30 < memory[0] + 0.005 and memory[0] <= memory[1]
+    assert len(memory) == 2 and 1.6e6 * 4 / 2 ** 30 < memory[0] + 0.005 and memory[0] <= memory[1]
 
 
 def test_a_search_needs_no_more_memory_than_is_planned():

@@ -1,4 +1,4 @@
-"""The verdict on a generator: the shipped one, the same with wrong heads, and with shuffled token rows."""
+"""The verdict on a generator: the shipped one, the same with wrong heads, and with shuffled class rows."""
 import json
 import sys
 from pathlib import Path
@@ -55,7 +55,7 @@ def scenes(tmp_path_factory):
 
 
 def shuffled(path):
-    """The shipped weights with the rows of their table in another order."""
+    """The shipped weights with the rows of their table, which are classes, in another order."""
     checkpoint = torch.load(WEIGHTS, weights_only=True)
     table = checkpoint['state_dict']['backbone.table.weight']
     table.copy_(table[torch.randperm(len(table), generator=torch.Generator().manual_seed(0))])
@@ -64,7 +64,7 @@ def shuffled(path):
 
 
 @pytest.mark.parametrize('case, heads, sentence', [
-    ('good', 4, 'LISTENS'), ('heads', 1, 'WRONG HEADS: with num_heads=4'), ('rows', 4, 'DOES NOT LISTEN to the layout'),
+    ('good', 4, 'LISTENS'), ('heads', 1, 'WRONG HEADS: with num_heads=4'), ('rows', 4, 'DOES NOT LISTEN to the classes'),
 ])
 def test_the_shipped_generator_is_told_from_broken_ones(scenes, tmp_path, monkeypatch, capsys, case, heads, sentence):
     import check_generator
