@@ -1,3 +1,4 @@
+from .blank_image import LoadBlankImage
 from .digit_scenes import DigitSceneComposer
 from .digit_strings import DigitStringComposer, DigitStringDataset, Mnist5kDataset
 from .first_alone import FirstAloneBatchSampler
@@ -8,5 +9,5 @@ from .square_crop import SquareCrop
 
 # layout_coco and imagenet_protocol need a framework each and are imported where that is there.
 __all__ = ['DigitSceneComposer', 'DigitSceneDataset', 'DigitStringComposer', 'DigitStringDataset',
-           'FirstAloneBatchSampler', 'GuardedDataset', 'GuardedItem', 'LoadComposedImage', 'Mnist5kDataset',
-           'SquareCrop', 'load_digits', 'split_digits']
+           'FirstAloneBatchSampler', 'GuardedDataset', 'GuardedItem', 'LoadBlankImage', 'LoadComposedImage',
+           'Mnist5kDataset', 'SquareCrop', 'load_digits', 'split_digits']

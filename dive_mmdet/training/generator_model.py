@@ -5,13 +5,15 @@ from torch import Tensor
 
 from dive_mmdet.diffusion.precision import mixed_precision, require_precision
 from dive_mmdet.inversion.likelihood import Likelihood
-from dive_mmdet.layout.corruptions import shift_one_box, swap_one_label
+from dive_mmdet.layout.corruptions import add_one_object, drop_one_object, resize_boxes, shift_one_box, swap_one_label
 from dive_mmdet.moved import refuse
 from dive_mmdet.registry import MODELS
 
 from .denoising_loss import DenoisingLoss
 from .ground_truth import true_layouts
 from .seeds import seed_of
+
+SHRUNK, GROWN = 0.7, 1.4  # times the length of all boxes' sides
 
 
 @MODELS.register_module()
@@ -65,8 +67,9 @@ class GeneratorModel(BaseModel):
     def checked_energies(self, latents: Tensor, ids: Tensor, seeds: list[int]) -> list[dict[str, float]]:
         """Energies of the true layout and of wrong ones, a dictionary an image.
 
-        `shuffled` is the layout of the next image of the batch; a batch of one has none. An image without objects has
-        the true one alone, since nothing in its layout can be made wrong.
+        `shuffled` is the layout of the next image of the batch; a batch of one has none. `shrunk` and `grown` have the
+        sides of all boxes changed, `dropped` and `extra` an object too few or too many, where there is a slot for it.
+        An image without objects has the true one alone, since nothing in its layout can be made wrong.
         """
         candidates = dict(true=ids, empty=self.backbone.vocabulary.empty().to(ids).expand_as(ids))
         if len(ids) > 1:
@@ -81,7 +84,13 @@ class GeneratorModel(BaseModel):
         if tokenizer.vocabulary.num_classes > 1:
             candidates['class_swapped'] = corrupted(swap_one_label)
         candidates['shifted'] = corrupted(shift_one_box, self.shift)
+        candidates['shrunk'], candidates['grown'] = (
+            resize_boxes(ids.cpu(), tokenizer, factor).to(ids) for factor in (SHRUNK, GROWN))
+        candidates['dropped'], candidates['extra'] = corrupted(drop_one_object), corrupted(add_one_object)
+        has_room = (~tokenizer.vocabulary.is_present(ids)).any(dim=1).tolist()
         energies = {name: self.likelihood.energy(latents, self.backbone.embed(layouts)).tolist()
                     for name, layouts in candidates.items()}
         every = [dict(zip(energies, values)) for values in zip(*energies.values())]
-        return [values if any_object else dict(true=values['true']) for values, any_object in zip(every, has_objects)]
+        every = [values if any_object else dict(true=values['true']) for values, any_object in zip(every, has_objects)]
+        return [values if room else {kind: value for kind, value in values.items() if kind != 'extra'}
+                for values, room in zip(every, has_room)]
