@@ -5,6 +5,40 @@ from torch import Tensor
 from .tokenizer import LayoutTokenizer
 from .vocabulary import CLASS
 
+SHRUNK, GROWN = 0.7, 1.4  # times the length of the sides of all boxes
+
+
+def wrong_layouts(ids: Tensor, tokenizer: LayoutTokenizer, seeds: list[int], shift: float) -> dict[str, Tensor]:
+    """Wrong layouts of N images by kind, (N, L) each; where nothing can be made wrong a layout stays as it is.
+
+    `empty` has no objects; `shuffled` is the next image's, where there are two; `class_swapped` has an object of
+    another class, where there are two; `shifted` a moved box; `shrunk` and `grown` have all boxes resized; `dropped`
+    and `extra` an object too few or too many.
+
+    Args:
+        ids: true layouts, (N, L).
+        tokenizer: of the layouts.
+        seeds: of what is drawn for each image.
+        shift: by how much a box moves, in image sides.
+    """
+    vocabulary, where = tokenizer.vocabulary, ids.device
+    ids = ids.cpu()
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    has_objects = vocabulary.is_present(ids).any(dim=1).tolist()
+
+    def one_object(corrupt, *arguments) -> Tensor:
+        return torch.stack([corrupt(row, tokenizer, generator, *arguments) if any_object else row
+                            for row, generator, any_object in zip(ids, generators, has_objects)])
+    layouts = dict(empty=vocabulary.empty().expand_as(ids))
+    if len(ids) > 1:
+        layouts['shuffled'] = ids.roll(1, dims=0)
+    if vocabulary.num_classes > 1:
+        layouts['class_swapped'] = one_object(swap_one_label)
+    layouts |= dict(shifted=one_object(shift_one_box, shift), shrunk=resize_boxes(ids, tokenizer, SHRUNK),
+                    grown=resize_boxes(ids, tokenizer, GROWN), dropped=one_object(drop_one_object),
+                    extra=one_object(add_one_object))
+    return {kind: wrong.to(where) for kind, wrong in layouts.items()}
+
 
 def swap_one_label(ids: Tensor, tokenizer: LayoutTokenizer, generator: torch.Generator) -> Tensor:
     """One random object gets another random category, (L,) -> (L,); its modifiers stay.
