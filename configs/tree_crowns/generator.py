@@ -28,7 +28,8 @@ custom_hooks = [
     dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.001, gamma=1000),
     # The last three tenths are for all timesteps alike.
     dict(type='dive_mmdet.LossSwitchHook', begin=7 * max_iters // 10,
-         loss=dict(space='v_prediction', timestep_exponent=1.0))]
+         loss=dict(space='v_prediction', timestep_exponent=1.0)),
+    dict(type='dive_mmdet.AdviceHook', image_size=_base_.image_size)]
 # The best by the check is kept beside the last one.
 default_hooks = dict(checkpoint=dict(interval=interval, max_keep_ckpts=1, save_best='conditioning/noticed',
                                      rule='greater'))

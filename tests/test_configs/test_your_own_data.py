@@ -48,11 +48,11 @@ def write_data(root: Path) -> None:
 
 def change_lines(path: Path, values: dict) -> None:
     """Give names at the top of a config other values."""
-    text = path.read_text()
-    for node in ast.parse(text).body:
-        if getattr(node.targets[0], 'id', None) in values:
-            name = node.targets[0].id
-            text = text.replace(ast.get_source_segment(text, node), f'{name} = {values[name]!r}')
+    before = text = path.read_text()
+    for node in ast.parse(before).body:
+        name = node.targets[0].id
+        if name in values:
+            text = text.replace(ast.get_source_segment(before, node), f'{name} = {values[name]!r}')
     path.write_text(text)
 
 

@@ -70,7 +70,13 @@ def test_good_input_is_taken(tmp_path):
 
 def test_more_objects_than_slots(tmp_path):
     sentence = refusal(dataset, write(tmp_path, GOOD, GOOD, GOOD), num_objects=2)
-    assert sentence.startswith('3 objects of image a.png in ') and 'do not fit 2 slots: raise num_objects' in sentence
+    assert sentence.startswith('3 objects of image a.png in ')
+    assert 'do not fit 2 slots: raise num_objects, to 3 for all images' in sentence
+
+
+def test_one_class_without_its_comma(tmp_path):
+    sentence = refusal(dataset, write(tmp_path, GOOD), classes='disc')
+    assert sentence == "The classes are the text 'disc': write ('disc',), with a comma, for one."
 
 
 @pytest.mark.parametrize('change', [dict(bbox=[2, 2, 0, 8]), dict(bbox=[2, 2, 10, -3]), dict(area=0),
