@@ -5,16 +5,16 @@ work_dir = f'{_base_.work_root}/generator'
 model = dict(
     type='GeneratorModel', _scope_='dive_mmdet',
     data_preprocessor={{_base_.preprocessor}},
-    backbone=dict(_base_.generator, compile=True),  # by the C++ compiler, within two minutes; less time a step
+    backbone={{_base_.generator}},
     loss=dict(timestep_exponent=0.5, class_dropout=0.1),  # high noise, where the layout matters; unknown classes
-    precision='bfloat16',  # faster where the CPU has AVX512-BF16; 'float32' where it has not
-    conditioning_check=dict(_base_.objective, num_pairs=4, shift=4 / _base_.image_size))
+    precision={{_base_.precision}},
+    conditioning_check=dict(_base_.energy, num_pairs=4, shift=4 / _base_.image_size))
 
 max_iters = _base_.iterations
 interval = max(1, max_iters // 12)
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=interval)
 val_dataloader = dict(dataset=dict(
-    num_objects={{_base_.num_objects}}, max_images=200, pipeline={{_base_.layout_pipeline}}))
+    num_objects={{_base_.num_objects}}, max_images=100, pipeline={{_base_.layout_pipeline}}))
 val_evaluator = dict(_delete_=True, type='dive_mmdet.ConditioningMetric')
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator

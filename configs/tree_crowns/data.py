@@ -11,6 +11,10 @@ flip = ('horizontal', 'vertical', 'diagonal')  # as good: 'horizontal', 'vertica
 crop = 0.7  # least part of an image's width and height that a random crop of the training keeps; 1 for no crops
 sides = (0.1, 0.6)  # longer sides of the smallest and the largest objects, as parts of the image's side
 iterations = 5000  # of the generator, 32 images each
+precision = 'bfloat16'  # of the networks' products: faster where the CPU has AVX512-BF16; 'float32' where it has not
+compiled = True  # networks by the C++ compiler: minutes at the start of a run, less time for an evaluation
+object_cost = 0.0005  # energy that an object must be worth; tools/misc/measure_costs.py measures both on `val`
+prior_weight = 0.0  # of p(layout) in the search; 0 leaves it out
 
 # ---- what follows: vocabulary, p(image | layout) and p(layout) ----
 work_root = f'work_dirs/{data_root.strip("/").rpartition("/")[2]}'
@@ -26,7 +30,7 @@ generator = dict(
     condition=dict(type='dive_mmdet.NoContext'),
     denoiser=dict(type='dive_mmdet.PatchTransformer', sample_size=image_size, channels=3, patch_size=8, width=128,
                   num_layers=6, num_heads=4, context_dim=None, condition_channels=7 + class_dim, detail=8),
-    prediction_type='sample')
+    prediction_type='sample', compile=compiled)
 layout_prior = dict(
     type='dive_mmdet.LayoutPrior', length=3 * num_objects, row_dim=1 + class_dim, width=128, num_layers=3, num_heads=4,
     schedule=dict(type='dive_mmdet.NoiseSchedule', schedule='linear', beta_start=1e-4, beta_end=2e-2),
@@ -34,7 +38,7 @@ layout_prior = dict(
 preprocessor = dict(
     type='dive_mmdet.GreyOrColourDetPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
 # At high noise the layout is all that says where an object ends (docs/tuning_log.md).
-objective = dict(low=400, high=1000, space='sample')
+energy = dict(low=400, high=1000, space='sample')
 
 # ---- what follows: reading and evaluating ----
 num_workers = 2  # processes that read images; 0 reads them in the training's own

@@ -39,4 +39,4 @@ param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=max_iters // 20),
     dict(type='CosineAnnealingLR', by_epoch=False, begin=max_iters // 20, end=max_iters, eta_min=1e-6),
 ]
-default_hooks = dict(checkpoint=dict(interval=interval, max_keep_ckpts=1))
+default_hooks = dict(checkpoint=dict(interval=interval, max_keep_ckpts=1, save_best='coco/bbox_mAP', rule='greater'))

@@ -9,18 +9,17 @@ model = dict(
     # ---- often changed: what is searched, how hard ----
     inverter=dict(
         type='dive_mmdet.LayoutInverter',
-        # Energy that an object must be worth: what an object explains grows with its area.
-        object_cost=0.07 * smallest ** 2,
+        object_cost={{_base_.object_cost}},
         pairs=8,  # of the bank, on which layouts are judged
         # ---- sometimes changed: groups of settings, see dive_mmdet/inversion/search/settings.py ----
         # Ratios are width over height in the square that images are resized to.
         anchors=dict(scales=scales, ratios=[1.0, 0.5, 2.0], overlap=0.3, min_side=_base_.min_side / _base_.image_size),
         add=dict(candidates=32, keep=16, rungs=(2, 4)),
-        classes=dict(rungs=(2, 4), reach=0.07 * smallest ** 2),  # energy that a better box may bring a class
+        classes=dict(rungs=(2, 4), reach=_base_.object_cost),  # energy that a better box may bring a class
         rearrange=dict(rungs=(2, 4)),
         rescore=dict(rungs=(4, 8))),
-    objective=dict(_base_.objective, num_pairs=8, precision='float32'),
-    prior_weight=3 * _base_.num_objects * smallest ** 2,  # its energy is a mean over slots, not over the image
+    objective=dict(_base_.energy, num_pairs=8, precision=_base_.precision),
+    prior_weight={{_base_.prior_weight}},  # its energy is a mean over slots, the other one over the image
     batch_size=max(8, 512 * 64 ** 2 // _base_.image_size ** 2),  # network evaluations at once: bounds the memory
     # ---- rarely changed: the model ----
     type='DIVEDetector', _scope_='dive_mmdet',
@@ -29,5 +28,6 @@ model = dict(
     prior={{_base_.layout_prior}},
     bbox_head=dict(type='dive_mmdet.LayoutHead'))
 
-val_dataloader = dict(batch_size=8)
-test_dataloader = dict(batch_size=8)
+# An image is on disk when it is finished.
+val_dataloader = dict(batch_size=1)
+test_dataloader = dict(batch_size=1)

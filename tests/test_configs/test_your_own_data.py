@@ -2,6 +2,7 @@
 import ast
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import cv2
@@ -63,7 +64,7 @@ def load(tmp_path_factory):
     write_data(root)
     shutil.copytree(CONFIGS / '_base_', root / 'configs/_base_')
     shutil.copytree(CONFIGS / 'your_own_data', root / 'configs/your_own_data')
-    change_lines(root / 'configs/your_own_data/data.py', dict(LINES, data_root=str(root)))
+    change_lines(root / 'configs/your_own_data/data.py', dict(LINES, data_root=str(root), compiled=False, flip=()))
     configs = {path.stem: Config.fromfile(path) for path in (root / 'configs/your_own_data').glob('[!d]*.py')} | {
         'dive': Config.fromfile(root / 'configs/your_own_data/dive.py')}
     configs['prior'].model.generator = str(root / 'generator.pth')
@@ -108,9 +109,7 @@ def test_everything_follows_from_the_five_lines(load, name):
 
 def test_the_detector_searches_the_generator_that_is_trained(load):
     dive = load('dive')
-    trained = dict(load('generator').model.backbone)
-    assert trained.pop('compile') is True  # the one difference: it pays in a training, and changes no weight's name
-    assert dive.model.backbone == trained
+    assert dive.model.backbone == load('generator').model.backbone
     assert dive.model.prior == load('prior').model.prior
 
 
@@ -204,7 +203,7 @@ def test_crops_and_flips_reach_all_trainings_and_no_check(load, tmp_path):
         for part in ('val_dataloader', 'test_dataloader'):
             assert not any('Random' in step.type for step in config[part].dataset.pipeline)
     plain = [step.type for step in load('generator').train_dataloader.dataset.pipeline]
-    assert 'RandomCrop' not in plain and 'FilterAnnotations' not in plain
+    assert plain == ['LoadImageFromFile', 'LoadAnnotations', 'Resize', 'PackDetInputs']
 
 
 def test_cropped_layouts_lie_on_the_objects_that_are_left(load):
@@ -232,3 +231,14 @@ def test_the_prior_reads_the_layouts_of_the_images_and_no_file(load):
         with_image, without = seen[index]['data_samples'], blank[index]['data_samples']
         assert torch.equal(with_image.gt_instances.bboxes.tensor, without.gt_instances.bboxes.tensor)
         assert with_image.img_shape == without.img_shape and not blank[index]['inputs'].any()
+
+
+def test_data_are_inspected_before_anything_is_trained(load, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(CONFIGS.parent / 'tools/analysis_tools'))
+    import inspect_data
+    monkeypatch.setattr(sys, 'argv', ['', load('generator').filename])
+    inspect_data.main()
+    said = capsys.readouterr().out
+    assert 'train: 5 images, 30 boxes, at most 6 an image, cup' in said and 'val: 6 images, 30 boxes' in said
+    assert 'Lines of data.py: num_objects = 6; sides = (0.5, 0.5)' in said
+    assert 'There are 30 boxes' in said and 'narrower than 6 pixels in images of 48 x 48' in said

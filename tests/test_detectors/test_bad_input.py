@@ -203,6 +203,7 @@ def test_a_run_that_meets_an_unreadable_image_keeps_what_is_finished_and_goes_on
     config = Config.fromfile(TEMPLATE / 'dive.py')
     config.model.backbone.update(dict(vocabulary=dict(num_classes=2, num_objects=2, grid=17)))
     config.model.backbone.denoiser.update(dict(sample_size=16, num_layers=1))
+    config.model.backbone.channels.sample_size, config.model.backbone.compile = 16, False
     config.model.inverter, config.model.prior.length = QUICK, 6
     config.test_dataloader.dataset.update(dict(data_root=str(root), ann_file='train.json', data_prefix=dict(img='')))
     config.test_dataloader.dataset.pipeline[1].scale = (16, 16)

@@ -211,7 +211,7 @@ def test_calibration_stops_loudly_where_most_found_objects_are_wrong(right, coun
 
 
 def test_calibration_takes_the_validation_part_where_another_is_tested(tmp_path):
-    from calibrate import held_back
+    from dive_mmdet.engine.configured import held_back
     parts = dict(val=dict(ann_file='val.json', data_prefix=dict(img='val/')), test=dict(ann_file='test.json'))
     Config({f'{part}_dataloader': dict(dataset=dataset) for part, dataset in parts.items()}).dump(tmp_path / 'a.py')
     assert held_back(str(tmp_path / 'a.py')) == ('val.json', 'val/')
@@ -271,6 +271,7 @@ def test_random_boxes_are_all_boxes_and_never_an_images_own(judged):
                  for image, detections in found.items()}
         assert sorted(own.values()) == sorted(given.values())
         assert all(own[image] != given[image] for image in own)
+    assert list(map(len, (random_boxes.random_detections(coco, [5, 6], 0, count) for count in (1, 2)))) == [1, 2]
 
 
 @pytest.mark.parametrize('chosen, sentence', [

@@ -17,11 +17,10 @@ import dive_mmdet  # noqa: F401  before torch, whose threads it sets
 # isort: split
 import torch
 from mmdet.structures.bbox import bbox_overlaps
-from mmengine.config import Config
 
 from dive_mmdet.checkpoints.publishing import write_whole
 from dive_mmdet.datasets.annotation_file import AnnotationFile
-from dive_mmdet.engine.configured import add_arguments, config_of
+from dive_mmdet.engine.configured import add_arguments, config_of, held_back
 from dive_mmdet.engine.records.record import Image, Record
 from dive_mmdet.engine.run import run_test
 from dive_mmdet.heads.layout_head import FoundObjects
@@ -80,15 +79,6 @@ def require_mostly_right(there: torch.Tensor, work_dir: Path) -> None:
                  'an annotated one, and scores would be fitted to mistakes. tools/analysis_tools/search_quality.py '
                  f'with --work-dir {work_dir} says whether generator, prior or search is at fault; --anyway fits all '
                  'the same.')
-
-
-def held_back(path: str) -> tuple[str | None, str | None]:
-    """Annotation file and image folder of a config's validation part; nothing where it is what is tested."""
-    config = Config.fromfile(path) if Path(path).is_file() else {}
-    val, test = (config.get(f'{part}_dataloader', {}).get('dataset', {}) for part in ('val', 'test'))
-    if val.get('ann_file') == test.get('ann_file') or 'ann_file' not in val:
-        return None, None
-    return val.ann_file, val.get('data_prefix', {}).get('img')
 
 
 def main() -> None:
