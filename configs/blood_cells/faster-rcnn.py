@@ -22,10 +22,11 @@ model = dict(
                    rcnn=dict(sampler=dict(num=most))),
     test_cfg=dict(rpn=dict(nms_pre=4 * most, max_per_img=most), rcnn=dict(max_per_img=most)))
 
-# The same crops and flips as the generator's.
+# The same crops, flips and jitter as the generator's.
 resize = dict(type='Resize', scale=(input_size, input_size), keep_ratio=False)
 whole = [dict(step, min_gt_bbox_wh=(2 * _base_.min_side, 2 * _base_.min_side)) for step in _base_.whole]
-train_pipeline = [*_base_.read, *_base_.crops, resize, *whole, *_base_.flips, _base_.pack]
+jitters = [dict(step, blur=2 * step['blur']) for step in _base_.jitters]
+train_pipeline = [*_base_.read, *_base_.crops, resize, *whole, *_base_.flips, *jitters, _base_.pack]
 test_pipeline = [_base_.read[0], resize, _base_.read[1], _base_.pack]
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -13,7 +13,8 @@ max_iters = 2000
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_interval=500)
 # Layouts are all that is needed of the images.
 blank = dict(type='dive_mmdet.LoadBlankImage')
-train_dataloader = dict(batch_size=64, dataset=dict(pipeline=[blank, *_base_.train_pipeline[1:]]))
+train_dataloader = dict(batch_size=64, dataset=dict(pipeline=[
+    blank, *[step for step in _base_.train_pipeline[1:] if step not in _base_.jitters]]))
 val_dataloader = dict(dataset=dict(
     num_objects={{_base_.num_objects}}, max_images=200, pipeline=[blank, *_base_.layout_pipeline[1:]]))
 val_evaluator = dict(_delete_=True, type='dive_mmdet.ConditioningMetric', prefix='prior')

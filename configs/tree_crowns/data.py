@@ -9,6 +9,7 @@ image_size = 96  # side of the square that images are resized to, a multiple of 
 # ---- often changed: what the data allow, and how long ----
 flip = ('horizontal', 'vertical', 'diagonal')  # as good: 'horizontal', 'vertical', 'diagonal'; () for none
 crop = 0.7  # least part of an image's width and height that a random crop of the training keeps; 1 for no crops
+jitter = dict(blur=0.8, colour=0.25)  # of the training: largest blur in pixels, largest change of colours; 0 for none
 sides = (0.1, 0.6)  # longer sides of the smallest and the largest objects, as parts of the image's side
 iterations = 5000  # of the generator, 32 images each
 precision = 'bfloat16'  # of the networks' products: faster where the CPU has AVX512-BF16; 'float32' where it has not
@@ -50,7 +51,8 @@ crops = [] if crop == 1 else [dict(
 resize = dict(type='Resize', scale=(image_size, image_size), keep_ratio=False)
 whole = [] if crop == 1 else [dict(type='FilterAnnotations', min_gt_bbox_wh=(min_side, min_side), keep_empty=False)]
 flips = [dict(type='RandomFlip', prob=[1 / (1 + len(flip))] * len(flip), direction=list(flip))] if flip else []
-train_pipeline = [*read, *crops, resize, *whole, *flips, pack]
+jitters = [dict(type='dive_mmdet.JitterAppearance', **jitter)] if any(jitter.values()) else []
+train_pipeline = [*read, *crops, resize, *whole, *flips, *jitters, pack]
 layout_pipeline = [*read, resize, pack]  # boxes are resized with the image
 # Boxes to compare with stay in original pixels.
 test_pipeline = [read[0], resize, read[1], pack]

@@ -3,7 +3,8 @@
     python tools/analysis_tools/inspect_data.py CONFIG
 
 CONFIG is that of a generator, such as configs/your_own_data/generator.py. Prints how many images and boxes each part
-has, the lines of data.py that follow from the annotations, and what is known to give trouble, each with what to do.
+has, the lines of data.py that follow from the annotations, and what is known to give trouble, each with what to do:
+few, small or rare objects, and parts whose images are of another sharpness or colour than the training's.
 """
 import argparse
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 from mmengine.registry import DATASETS, DefaultScope
 
 from dive_mmdet.datasets.advice import advice, layouts_of, suggestions
+from dive_mmdet.datasets.appearance import appearance_advice, appearance_of
 from dive_mmdet.engine.configured import load_config
 
 
@@ -24,10 +26,11 @@ def main() -> None:
     args = parser.parse_args()
     try:
         config = load_config(args.config)
-        parts = {}
+        parts, looks = {}, {}
         with DefaultScope.overwrite_default_scope('mmdet'):
             for part in ('train', 'val', 'test'):
-                parts[part] = layouts_of(DATASETS.build(config[f'{part}_dataloader'].dataset))
+                dataset = DATASETS.build(config[f'{part}_dataloader'].dataset)
+                parts[part], looks[part] = layouts_of(dataset), appearance_of(dataset, config.image_size)
     except (FileNotFoundError, KeyError, ValueError) as error:
         sys.exit(str(error.args[0]))
     for part, layouts in parts.items():
@@ -42,7 +45,8 @@ def main() -> None:
     values = suggestions(train)
     values['num_objects'] = max(max(layouts.counts) for layouts in parts.values())
     print('Lines of data.py: ' + '; '.join(f'{name} = {value}' for name, value in values.items()))
-    print('\n'.join(advice(train, size)) or 'Nothing is known to give trouble.')
+    said = advice(train, size) + appearance_advice(looks.pop('train'), looks)
+    print('\n'.join(said) or 'Nothing is known to give trouble.')
 
 
 if __name__ == '__main__':
