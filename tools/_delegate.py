@@ -15,6 +15,7 @@ from mmengine.config import Config, DictAction
 from dive_mmdet.checkpoints.untrusted import guard_loading
 from dive_mmdet.compat import leave_process_group
 from dive_mmdet.engine.configured import require_known
+from dive_mmdet.engine.interruption import ends_on_signals
 
 
 def _require_known_options(settings: Config) -> None:
@@ -58,6 +59,7 @@ def run_framework_tool(name: str) -> None:
         sys.exit(f'{config} needs {framework}, which does not import ({error}): `python tools/misc/check_env.py` says '
                  'what to install.')
     try:
-        runpy.run_path(str(package / '.mim' / 'tools' / name), run_name='__main__')
+        with ends_on_signals():  # by an ordinary exit, at which the processes that read images are ended too
+            runpy.run_path(str(package / '.mim' / 'tools' / name), run_name='__main__')
     finally:
         leave_process_group()

@@ -40,6 +40,8 @@ class LayoutCocoDataset(CocoDataset):
     def load_data_list(self) -> list[dict]:
         """All images of the file."""
         classes = self.metainfo['classes']
+        if isinstance(classes, str):
+            raise ValueError(f"The classes are the text '{classes}': write ('{classes}',), with a comma, for one.")
         if len(classes) != self.num_classes:
             raise ValueError(f'The data set has {len(classes)} classes ({", ".join(classes)}) and the vocabulary '
                              f'{self.num_classes}: set num_classes of the vocabulary to the number of classes.')
@@ -113,5 +115,6 @@ class LayoutCocoDataset(CocoDataset):
                 raise ValueError(f'{what} leaves the image of {image["width"]} x {image["height"]} pixels: clip it in '
                                  'the annotations.')
         if len(objects) > self.num_objects:
+            most = max(map(len, self.coco.imgToAnns.values()))
             raise ValueError(f'{len(objects)} objects of {where} do not fit {self.num_objects} slots: raise '
-                             'num_objects, or leave the image out of the annotations.')
+                             f'num_objects, to {most} for all images, or leave the image out of the annotations.')

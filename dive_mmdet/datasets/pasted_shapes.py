@@ -15,8 +15,7 @@ WIDTH, HEIGHT = 96, 72
 MIN_OBJECTS, MAX_OBJECTS = 10, 30
 MIN_SIDE, MAX_SIDE = 7, 13
 # name: (strip of every photograph as parts of its width, seed, images)
-PARTS = {'train': ((0.0, 0.5), 0, 4000), 'calib': ((0.5, 0.75), 1, 200), 'val': ((0.75, 1.0), 2, 300)}
-SUBSETS = {'val_32': ('val', 32), 'val_16': ('val', 16), 'calib_32': ('calib', 32), 'calib_8': ('calib', 8)}
+PARTS = {'train': ((0.0, 0.5), 0, 4000), 'val': ((0.5, 0.75), 1, 200), 'test': ((0.75, 1.0), 2, 300)}
 
 
 @cache
@@ -89,11 +88,10 @@ def compose(strip: tuple[float, float], seed: int, index: int) -> tuple[np.ndarr
     return image, *paste(image, rng)
 
 
-def make(out: Path, parts: dict = PARTS, subsets: dict = SUBSETS) -> str:
+def make(out: Path, parts: dict = PARTS) -> str:
     """Write everything below `out`; returns a checksum over all files written."""
     digest = hashlib.sha256()
     for name, (strip, seed, count) in parts.items():
         scenes = (compose(strip, seed, index) for index in range(count))
-        own = {subset: size for subset, (part, size) in subsets.items() if part == name}
-        write_part(out, name, scenes, own, CLASSES, 1, digest)
+        write_part(out, name, scenes, {}, CLASSES, 1, digest)
     return digest.hexdigest()

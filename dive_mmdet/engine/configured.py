@@ -100,6 +100,15 @@ def use_tuning_images(config: Config, args: argparse.Namespace) -> None:
                                           num_images=args.images or config.tuning_dataset.num_images)
 
 
+def held_back(path: str) -> tuple[str | None, str | None]:
+    """Annotation file and image folder of a config's validation part; nothing where it is what is tested."""
+    config = Config.fromfile(path) if Path(path).is_file() else {}
+    val, test = (config.get(f'{part}_dataloader', {}).get('dataset', {}) for part in ('val', 'test'))
+    if val.get('ann_file') == test.get('ann_file') or 'ann_file' not in val:
+        return None, None
+    return val.ann_file, val.get('data_prefix', {}).get('img')
+
+
 def require_known(config: Config, options: Mapping) -> None:
     """Refuse options that nothing reads: neither a Runner nor a tool does, and the parts of a config are made already.
 

@@ -1,11 +1,10 @@
 """Training p(x | layout) by the ordinary Runner."""
-import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
 from dive_mmdet.diffusion.precision import mixed_precision, require_precision
 from dive_mmdet.inversion.likelihood import Likelihood
-from dive_mmdet.layout.corruptions import shift_one_box, swap_one_label
+from dive_mmdet.layout.corruptions import wrong_layouts
 from dive_mmdet.moved import refuse
 from dive_mmdet.registry import MODELS
 
@@ -63,25 +62,15 @@ class GeneratorModel(BaseModel):
         return data_samples
 
     def checked_energies(self, latents: Tensor, ids: Tensor, seeds: list[int]) -> list[dict[str, float]]:
-        """Energies of the true layout and of wrong ones, a dictionary an image.
+        """Energies of the true layout and of wrong ones (see `wrong_layouts`), a dictionary an image.
 
-        `shuffled` is the layout of the next image of the batch; a batch of one has none. An image without objects has
-        the true one alone, since nothing in its layout can be made wrong.
+        A kind that leaves an image's layout as it is has no energy there; an image without objects has the true one's
+        alone, since nothing in its layout can be made wrong.
         """
-        candidates = dict(true=ids, empty=self.backbone.vocabulary.empty().to(ids).expand_as(ids))
-        if len(ids) > 1:
-            candidates['shuffled'] = ids.roll(1, dims=0)
-        tokenizer = self.backbone.tokenizer
-        has_objects = tokenizer.vocabulary.is_present(ids).any(dim=1).tolist()
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-
-        def corrupted(corrupt, *arguments) -> Tensor:
-            return torch.stack([corrupt(row.cpu(), tokenizer, g, *arguments) if any_object else row.cpu()
-                                for row, g, any_object in zip(ids, generators, has_objects)]).to(ids)
-        if tokenizer.vocabulary.num_classes > 1:
-            candidates['class_swapped'] = corrupted(swap_one_label)
-        candidates['shifted'] = corrupted(shift_one_box, self.shift)
-        energies = {name: self.likelihood.energy(latents, self.backbone.embed(layouts)).tolist()
-                    for name, layouts in candidates.items()}
-        every = [dict(zip(energies, values)) for values in zip(*energies.values())]
-        return [values if any_object else dict(true=values['true']) for values, any_object in zip(every, has_objects)]
+        layouts = dict(true=ids, **wrong_layouts(ids, self.backbone.tokenizer, seeds, self.shift))
+        energies = {kind: self.likelihood.energy(latents, self.backbone.embed(candidates)).tolist()
+                    for kind, candidates in layouts.items()}
+        has_objects = self.backbone.vocabulary.is_present(ids).any(dim=1)
+        asked = {kind: ((candidates != ids).any(dim=1) & has_objects).tolist() for kind, candidates in layouts.items()}
+        return [{kind: values[image] for kind, values in energies.items() if kind == 'true' or asked[kind][image]}
+                for image in range(len(ids))]

@@ -8,11 +8,14 @@ from torch import Tensor, nn
 
 from dive_mmdet.diffusion.token_table import build_table, embed
 from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
+from dive_mmdet.layout.corruptions import wrong_layouts
 from dive_mmdet.registry import MODELS
 
 from .ground_truth import true_layouts
+from .seeds import seed_of
 
 TABLE_KEY = 'backbone.table.weight'
+WRONG = ('empty', 'dropped', 'extra', 'shrunk', 'grown')  # which layouts it should find less likely, beside random ones
 
 
 @MODELS.register_module()
@@ -50,11 +53,19 @@ class LayoutPriorModel(BaseModel):
         if mode == 'loss':
             hidden = self.tokenizer.vocabulary.hide_classes(ids.repeat(self.noises, 1), self.class_dropout)
             return dict(loss=self.prior.loss(self._rows(hidden)))
-        shuffled = self._rows(self._foreign_layouts(ids))
-        for sample, true, wrong in zip(data_samples, self.prior.energy(rows).tolist(),
-                                       self.prior.energy(shuffled).tolist()):
-            sample.set_metainfo(dict(energies=dict(true=true, random=wrong)))
+        for sample, values in zip(data_samples, self.checked_energies(ids, data_samples)):
+            sample.set_metainfo(dict(energies=values))
         return data_samples
+
+    def checked_energies(self, ids: Tensor, data_samples: list) -> list[dict[str, float]]:
+        """Energies of the true layout, of the same objects at random places and of wrong ones (see `wrong_layouts`)."""
+        seeds = [seed_of(sample.get('img_id', 0)) for sample in data_samples]
+        wrong = wrong_layouts(ids, self.tokenizer, seeds, shift=0.0)
+        layouts = dict(true=ids, random=self._foreign_layouts(ids), **{kind: wrong[kind] for kind in WRONG})
+        energies = {kind: self.prior.energy(self._rows(candidates)).tolist() for kind, candidates in layouts.items()}
+        changed = {kind: (candidates != ids).any(dim=1).tolist() for kind, candidates in layouts.items()}
+        return [{kind: values[image] for kind, values in energies.items() if kind == 'true' or changed[kind][image]}
+                for image in range(len(ids))]
 
     def _rows(self, ids: Tensor) -> Tensor:
         return embed(self.table, ids, self.tokenizer.vocabulary)

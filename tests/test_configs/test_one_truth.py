@@ -213,7 +213,8 @@ def test_the_quality_of_a_search_is_judged_by_the_models_keys(detector, tmp_path
         asked.clear()
         capsys.readouterr()
         run_tool(monkeypatch, tool, *detector, '--work-dir', tmp_path / 'run', '--pairs', 5, *chosen)
-        said = json.loads(capsys.readouterr().out.partition('{')[2].join(['{', '']))
+        printed = capsys.readouterr().out
+        said = json.loads(printed[printed.index('{'):printed.rindex('}') + 1])  # a verdict follows
         precision, lowest = ('bfloat16', 500) if chosen else ('float32', 200)
         assert {item[0] for item in asked} == {precision} and all(item[1] >= lowest for item in asked)
         assert sum(item[2] for item in asked) == 3 * 5 * IMAGES and ('likelihood_alone' in said) == (not chosen)

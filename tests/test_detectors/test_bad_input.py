@@ -70,7 +70,13 @@ def test_good_input_is_taken(tmp_path):
 
 def test_more_objects_than_slots(tmp_path):
     sentence = refusal(dataset, write(tmp_path, GOOD, GOOD, GOOD), num_objects=2)
-    assert sentence.startswith('3 objects of image a.png in ') and 'do not fit 2 slots: raise num_objects' in sentence
+    assert sentence.startswith('3 objects of image a.png in ')
+    assert 'do not fit 2 slots: raise num_objects, to 3 for all images' in sentence
+
+
+def test_one_class_without_its_comma(tmp_path):
+    sentence = refusal(dataset, write(tmp_path, GOOD), classes='disc')
+    assert sentence == "The classes are the text 'disc': write ('disc',), with a comma, for one."
 
 
 @pytest.mark.parametrize('change', [dict(bbox=[2, 2, 0, 8]), dict(bbox=[2, 2, 10, -3]), dict(area=0),
@@ -197,6 +203,7 @@ def test_a_run_that_meets_an_unreadable_image_keeps_what_is_finished_and_goes_on
     config = Config.fromfile(TEMPLATE / 'dive.py')
     config.model.backbone.update(dict(vocabulary=dict(num_classes=2, num_objects=2, grid=17)))
     config.model.backbone.denoiser.update(dict(sample_size=16, num_layers=1))
+    config.model.backbone.channels.sample_size, config.model.backbone.compile = 16, False
     config.model.inverter, config.model.prior.length = QUICK, 6
     config.test_dataloader.dataset.update(dict(data_root=str(root), ann_file='train.json', data_prefix=dict(img='')))
     config.test_dataloader.dataset.pipeline[1].scale = (16, 16)

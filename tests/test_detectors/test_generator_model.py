@@ -166,19 +166,21 @@ def test_dropped_classes_are_the_mean_class_and_the_boxes_stay():
 
 def test_the_kinds_of_wrong_layouts():
     images, samples = batch()
-    kinds = {'true', 'empty', 'shuffled', 'class_swapped', 'shifted'}
+    kinds = {'true', 'empty', 'shuffled', 'class_swapped', 'shifted', 'shrunk', 'grown', 'dropped', 'extra'}
     assert [set(s.energies) for s in model_of()(images, samples, mode='predict')] == [kinds] * 3
     alone = model_of()(images[:1], samples[:1], mode='predict')
     assert set(alone[0].energies) == kinds - {'shuffled'}
     one_class = model_of(num_classes=1)(images[:1], [sample(1, (0, 1, 1, 7, 9))], mode='predict')
-    assert set(one_class[0].energies) == {'true', 'empty', 'shifted'}
+    assert set(one_class[0].energies) == kinds - {'shuffled', 'class_swapped'}
+    full = model_of()(images[:1], [sample(1, *[(0, x, 1, x + 4, 9) for x in (0, 5, 10)])], mode='predict')
+    assert set(full[0].energies) == kinds - {'shuffled', 'extra'}  # no slot is free
 
 
 def test_an_image_without_objects_has_no_wrong_layout():
     images, samples = batch()
     samples[1] = sample(12)
     found = model_of()(images, samples, mode='predict')
-    assert set(found[1].energies) == {'true'} and len(found[0].energies) == len(found[2].energies) == 5
+    assert set(found[1].energies) == {'true'} and len(found[0].energies) == len(found[2].energies) == 9
 
 
 def test_energies_are_those_of_the_layouts_they_are_named_after():
@@ -206,7 +208,7 @@ def test_an_images_energies_do_not_depend_on_its_batch():
     order = [2, 0, 1]
     for index in order:
         alone = model(images[[index]], [batch()[1][index]], mode='predict')[0].energies
-        assert set(alone) == {'true', 'empty', 'class_swapped', 'shifted'}
+        assert set(alone) == set(together[index]) - {'shuffled'}
         for kind, energy in alone.items():
             assert energy == pytest.approx(together[index][kind], rel=1e-5), kind
 

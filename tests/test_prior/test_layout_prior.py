@@ -219,6 +219,10 @@ def test_validation_compares_with_the_same_objects_at_random_corners(checkpoint)
     samples = model(torch.zeros(2), [sample(*objects) for objects in SAMPLES], mode='predict')
     true = model.prior.energy(model(torch.zeros(2), samples))
     torch.testing.assert_close(torch.tensor([s.energies['true'] for s in samples]), true.detach(), rtol=1e-5, atol=0)
+    empty = model.prior.energy(model._rows(model.tokenizer.vocabulary.empty()[None]))
+    assert [s.energies['empty'] for s in samples] == pytest.approx([float(empty)] * 2, rel=1e-5)
+    assert set(samples[0].energies) == {'true', 'random', 'empty', 'dropped', 'extra', 'shrunk', 'grown'}
+    assert samples[1].energies['dropped'] == pytest.approx(float(empty), rel=1e-5)  # it had one object
     ids = torch.tensor([[81, 10, 39, 83, 4, 80, 84, 84, 84], [82, 0, 19] + [84] * 6])
     foreign = model._foreign_layouts(ids)
     vocabulary = model.tokenizer.vocabulary

@@ -201,6 +201,24 @@ def test_calibration_reads_the_label_at_an_objects_place():
     assert places(found, torch.tensor([64.0] * 4), [right], {7: 0}, 0.5) == [-1] * 4
 
 
+@pytest.mark.parametrize('right, count', [(2, 18), (0, 0), (4, 9)])
+def test_calibration_stops_loudly_where_most_found_objects_are_wrong(right, count):
+    from calibrate import require_mostly_right
+    there = torch.arange(count) < right
+    with pytest.raises(SystemExit, match=f'^STOPPED, nothing is written: {right} of {count} found objects .* a/run '):
+        require_mostly_right(there, Path('a/run'))
+    require_mostly_right(torch.tensor([True, False]), Path('a/run'))
+
+
+def test_calibration_takes_the_validation_part_where_another_is_tested(tmp_path):
+    from dive_mmdet.engine.configured import held_back
+    parts = dict(val=dict(ann_file='val.json', data_prefix=dict(img='val/')), test=dict(ann_file='test.json'))
+    Config({f'{part}_dataloader': dict(dataset=dataset) for part, dataset in parts.items()}).dump(tmp_path / 'a.py')
+    assert held_back(str(tmp_path / 'a.py')) == ('val.json', 'val/')
+    assert held_back(str(ROOT / 'configs/dive/dive_digit-scenes.py')) == (None, None)
+    assert held_back(str(ROOT / 'configs/your_own_data/dive.py')) == ('val.json', 'val/')
+
+
 def test_scores_are_fitted_to_a_search_on_all_images_alone(tiny_detector, tmp_path, monkeypatch, capsys):
     import calibrate
     shutil.copytree(tiny_detector, tmp_path / 'data')
@@ -253,6 +271,7 @@ def test_random_boxes_are_all_boxes_and_never_an_images_own(judged):
                  for image, detections in found.items()}
         assert sorted(own.values()) == sorted(given.values())
         assert all(own[image] != given[image] for image in own)
+    assert list(map(len, (random_boxes.random_detections(coco, [5, 6], 0, count) for count in (1, 2)))) == [1, 2]
 
 
 @pytest.mark.parametrize('chosen, sentence', [

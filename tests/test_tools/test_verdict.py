@@ -64,7 +64,8 @@ def shuffled(path):
 
 
 @pytest.mark.parametrize('case, heads, sentence', [
-    ('good', 4, 'LISTENS'), ('heads', 1, 'WRONG HEADS: with num_heads=4'), ('rows', 4, 'DOES NOT LISTEN to the classes'),
+    ('good', 4, 'LISTENS'), ('heads', 1, 'WRONG HEADS: with num_heads=4'),
+    ('rows', 4, 'DOES NOT LISTEN to the classes'),
 ])
 def test_the_shipped_generator_is_told_from_broken_ones(scenes, tmp_path, monkeypatch, capsys, case, heads, sentence):
     import check_generator

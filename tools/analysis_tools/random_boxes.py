@@ -1,6 +1,6 @@
 """The AP of boxes that know nothing of the image: each test image gets the boxes and labels of another one.
 
-    python tools/analysis_tools/random_boxes.py CONFIG [--ann-file val_32.json] [--seeds 5]
+    python tools/analysis_tools/random_boxes.py CONFIG [--ann-file val_32.json] [--images 32] [--seeds 5]
 
 Number, sizes, places and labels of the boxes are those of the data set, scores are random; what a detector must beat
 to have seen anything. Boxes are scaled to the image that they are put on. Prints the mean over seeds 0 .. SEEDS - 1.
@@ -23,10 +23,12 @@ from dive_mmdet.datasets.annotation_file import AnnotationFile
 from dive_mmdet.metrics.coco import coco_scores
 
 
-def random_detections(coco: AnnotationFile, categories: list[int], seed: int) -> dict[int | str, list[tuple]]:
-    """Detections, by image, of a detector that gives each image another one's annotations, crowds left out."""
+def random_detections(coco: AnnotationFile, categories: list[int], seed: int,
+                      count: int | None = None) -> dict[int | str, list[tuple]]:
+    """Detections, by image, of a detector that gives each of the first `count` another one's annotations, crowds left
+    out."""
     rng = np.random.default_rng(seed)
-    images = coco.loadImgs(coco.getImgIds())
+    images = coco.loadImgs(coco.getImgIds())[:count]
     shift = int(rng.integers(1, len(images))) if len(images) > 1 else 0
     order = rng.permutation(len(images))
     found = {}
@@ -46,6 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config')
     parser.add_argument('--ann-file', default=None, help="relative to the data root, instead of the config's")
+    parser.add_argument('--images', type=at_least_one, default=None, help='the first ones only')
     parser.add_argument('--seeds', type=at_least_one, default=5)
     args = parser.parse_args()
     warnings.filterwarnings('ignore')
@@ -58,7 +61,7 @@ def main() -> None:
         sys.exit(str(error))
     categories = coco.getCatIds(catNms=list(config.classes))
     with contextlib.redirect_stdout(io.StringIO()):
-        rows = [coco_scores(random_detections(coco, categories, seed), ann_file, config.classes)
+        rows = [coco_scores(random_detections(coco, categories, seed, args.images), ann_file, config.classes)
                 for seed in range(args.seeds)]
     for name in ('bbox_mAP', 'bbox_mAP_50', 'bbox_mAP_75', 'AR'):
         values = [row[name] for row in rows]

@@ -4,7 +4,7 @@
 
 The photographs are three that the scikit-image package carries: astronaut (NASA, public domain), chelsea (Stefan van
 der Walt, CC0) and coffee (Rachel Michetti, CC0). Each part of the data set has a strip of every photograph to itself,
-so no background of `train` is seen in `val` or `calib`. The same call writes the same bytes.
+so no background of `train` is seen in `val` or `test`. The same call writes the same bytes.
 """
 import argparse
 import sys

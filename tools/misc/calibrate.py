@@ -1,9 +1,12 @@
-"""Fit the scores of a DIVE head on annotated training scenes and write them into the checkpoint.
+"""Fit the scores of a DIVE head on annotated images that are not evaluated, and write them into the checkpoint.
 
+    python tools/misc/calibrate.py CONFIG CHECKPOINT [--images 32]
     python tools/misc/calibrate.py CONFIG CHECKPOINT --ann-file calib.json --img-prefix calib/ [--iou 0.5]
 
-The detector inverts the scenes; an object is there when it overlaps an annotation by `--iou` and none of more evidence
-does. Scores become P(an object is there) x P(class | it is there). Interrupted runs go on where they stopped.
+Without --ann-file the images are those of the config's validation part, where it has one apart from the tested part.
+The detector inverts them; an object is there when it overlaps an annotation by `--iou` and none of more evidence does.
+Scores become P(an object is there) x P(class | it is there). Where most found objects are at no annotation's place,
+nothing is fitted unless `--anyway` says so. Interrupted runs go on where they stopped.
 """
 import argparse
 import sys
@@ -17,7 +20,7 @@ from mmdet.structures.bbox import bbox_overlaps
 
 from dive_mmdet.checkpoints.publishing import write_whole
 from dive_mmdet.datasets.annotation_file import AnnotationFile
-from dive_mmdet.engine.configured import add_arguments, config_of
+from dive_mmdet.engine.configured import add_arguments, config_of, held_back
 from dive_mmdet.engine.records.record import Image, Record
 from dive_mmdet.engine.run import run_test
 from dive_mmdet.heads.layout_head import FoundObjects
@@ -69,17 +72,30 @@ def collect(model, records: dict[Image, Record], coco: AnnotationFile, classes: 
     return torch.cat(features), torch.cat(class_features), torch.tensor(truth)
 
 
+def require_mostly_right(there: torch.Tensor, work_dir: Path) -> None:
+    """End with a sentence where most found objects are wrong, or none was found, (n,) bool."""
+    if 2 * int(there.sum()) < max(1, len(there)):
+        sys.exit(f'STOPPED, nothing is written: {int(there.sum())} of {len(there)} found objects are at the place of '
+                 'an annotated one, and scores would be fitted to mistakes. tools/analysis_tools/search_quality.py '
+                 f'with --work-dir {work_dir} says whether generator, prior or search is at fault; --anyway fits all '
+                 'the same.')
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_arguments(parser)
     parser.add_argument('--iou', type=float, default=0.5)
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/calibrate'))
+    parser.add_argument('--anyway', action='store_true', help='fit even where most found objects are wrong')
     args = parser.parse_args()
+    if not args.ann_file and not args.img_prefix:
+        args.ann_file, args.img_prefix = held_back(args.config)
     if not (args.ann_file and args.img_prefix):
-        sys.exit('Scores are fitted on training images: give --ann-file and --img-prefix.')
+        sys.exit('Scores are fitted on images that are not evaluated: give --ann-file and --img-prefix.')
     config = config_of(args)
     if 'inverter' not in config.model:
         sys.exit(f'{args.config} searches nothing whose scores could be fitted: give a DIVE config of a detector.')
+    print(f'Inverting the images of {args.ann_file}; finished ones are stored in {args.work_dir}.', flush=True)
     run = run_test(config, args.checkpoint, args.work_dir, show=lambda line: print(line, flush=True))
     if run.status:
         print('No scores are fitted while images fail: mend them, or leave them out of the annotations.')
@@ -87,6 +103,8 @@ def main() -> None:
     model, coco = run.model.cpu(), AnnotationFile(config.test_evaluator.ann_file)
     features, class_features, truth = collect(model, run.records, coco, config.classes, args.iou)
     there, vocabulary = truth >= 0, model.backbone.vocabulary
+    if not args.anyway:
+        require_mostly_right(there, args.work_dir)
     best = vocabulary.class_labels[class_features[there].sum(dim=2).argmax(dim=1)]
     own = vocabulary.class_places(vocabulary.categories(truth[there]) + vocabulary.class_offset)
     try:
