@@ -3,4 +3,4 @@ _base_ = ['../dive_digit-scenes.py']
 
 model = dict(
     inverter=dict(
-        _delete_=True, type='dive_mmdet.GradientInverter', distance='continuous', loops=20, pairs_per_step=4, lr=0.3))
+        _delete_=True, type='dive_mmdet.GradientInverter', distance='continuous', loops=20, pairs_per_step=4, lr=0.01))
