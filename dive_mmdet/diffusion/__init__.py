@@ -1,6 +1,6 @@
 from .box_channels import BoxChannels
 from .class_generator import ClassGenerator
-from .condition import ClassRow, NoContext, ObjectEncoder
+from .condition import ClassRow, NoContext, ObjectEncoder, RowSequence
 from .coordinate_table import CoordinateTable
 from .denoisers import DiffusersUNet, DiT, PatchTransformer, SpatialTransformerUNet
 from .first_stage import IdentityFirstStage, KLFirstStage, VQFirstStage
@@ -13,5 +13,5 @@ from .token_transformer import TokenTransformer
 
 __all__ = ['BoxChannels', 'ClassGenerator', 'ClassRow', 'ClassTable', 'CoordinateTable', 'DiT', 'DiffusersUNet',
            'GroundingEncoder', 'IdentityFirstStage', 'KLFirstStage', 'LayoutGenerator', 'NoContext', 'NoiseBank',
-           'NoiseSchedule', 'ObjectEncoder', 'PatchTransformer', 'SpatialTransformerUNet', 'TokenTable',
+           'NoiseSchedule', 'ObjectEncoder', 'PatchTransformer', 'RowSequence', 'SpatialTransformerUNet', 'TokenTable',
            'TokenTransformer', 'VQFirstStage', 'stratified_timesteps']

@@ -82,11 +82,12 @@ class ConditionalGenerator(BaseModule):
         return latents
 
     def embed(self, ids: Tensor) -> Tensor:
-        """Token ids (..., L) -> rows (..., L, D); the id `any_class` gives the mean class row."""
+        """Token ids (..., L) -> rows (..., L, D), or (..., L S, D) where S rows stand for an id; the id `any_class`
+        gives the mean class row."""
         return embed(self.table, ids, self.vocabulary)
 
     def mean_class_row(self) -> Tensor:
-        """The mean of the class rows, (D,): an object of unknown class."""
+        """The mean of the class rows, (D,) or (S, D): an object of unknown class."""
         return mean_class_row(self.table, self.vocabulary)
 
     def predict_noise(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
