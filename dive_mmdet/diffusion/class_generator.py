@@ -20,14 +20,18 @@ class ClassGenerator(ConditionalGenerator):
         unknown: what stands for an unknown class: the `null` row (published), or the `mean` class row, which lies among
             the classes, so that a gradient taken there says something about all of them.
         row_std: standard deviation of the rows before training (published: 0.02).
+        rows_per_class: S, where a class is a sequence of rows that the denoiser attends to, such as the tokens of its
+            prompt; None where it is one row that modulates the denoiser.
     """
 
     def __init__(self, num_classes: int, row_dim: int, first_stage: dict, schedule: dict, denoiser: dict,
-                 unknown: str = 'null', row_std: float = 0.02, **options):
+                 unknown: str = 'null', row_std: float = 0.02, rows_per_class: int | None = None, **options):
         if unknown not in ('null', 'mean'):
             raise ValueError(f"An unknown class is the 'null' row or the 'mean' class row, not '{unknown}'.")
-        super().__init__(ClassVocabulary(num_classes), ClassTable(num_classes, row_dim, row_std), first_stage,
-                         schedule, dict(type='dive_mmdet.ClassRow'), denoiser, **options)
+        condition = dict(type='dive_mmdet.ClassRow') if rows_per_class is None else dict(
+            type='dive_mmdet.RowSequence', width=row_dim)
+        super().__init__(ClassVocabulary(num_classes), ClassTable(num_classes, row_dim, row_std, rows_per_class),
+                         first_stage, schedule, condition, denoiser, **options)
         self.unknown = self.vocabulary.none if unknown == 'null' else self.vocabulary.any_class
 
     def hide_classes(self, ids: Tensor, probability: float, rng: torch.Generator | None = None) -> Tensor:

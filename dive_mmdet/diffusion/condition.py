@@ -57,6 +57,25 @@ class ClassRow(nn.Module):
 
 
 @MODELS.register_module()
+class RowSequence(nn.Module):
+    """Rows as they are, to be attended to: what a text encoder made of a prompt.
+
+    Args:
+        width: W of the rows.
+    """
+
+    order_free = False
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.context_dim = width
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """(B, S, W) -> (B, S, W)."""
+        return rows
+
+
+@MODELS.register_module()
 class NoContext(nn.Module):
     """Nothing to attend to: the denoiser sees the layout in channels alone."""
 

@@ -82,11 +82,12 @@ class ConditionalGenerator(BaseModule):
         return latents
 
     def embed(self, ids: Tensor) -> Tensor:
-        """Token ids (..., L) -> rows (..., L, D); the id `any_class` gives the mean class row."""
+        """Token ids (..., L) -> rows (..., L, D), or (..., L S, D) where S rows stand for an id; the id `any_class`
+        gives the mean class row."""
         return embed(self.table, ids, self.vocabulary)
 
     def mean_class_row(self) -> Tensor:
-        """The mean of the class rows, (D,): an object of unknown class."""
+        """The mean of the class rows, (D,) or (S, D): an object of unknown class."""
         return mean_class_row(self.table, self.vocabulary)
 
     def predict_noise(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
@@ -108,6 +109,13 @@ class ConditionalGenerator(BaseModule):
         if wanted and drawn[1] != self.latent_shape[1]:
             raise ValueError(f'The condition is drawn for latents of side {drawn[1]} and the denoiser has a side of '
                              f'{self.latent_shape[1]}: give channels and denoiser the sample_size of the latents.')
+        if getattr(self.condition, 'gives_boxes', False) and not getattr(self.denoiser, 'takes_boxes', False):
+            raise ValueError('The condition gives boxes and the denoiser has no gates for them: take a UNet whose '
+                             "attention_type is 'gated'.")
+        given, wanted = (getattr(part, 'context_dim', None) for part in (self.condition, self.denoiser))
+        if None not in (given, wanted) and given != wanted:
+            raise ValueError(f'The condition gives vectors of {given} numbers and the denoiser attends to such of '
+                             f'{wanted}: take text encoder and UNet of one pipeline.')
 
     @abstractmethod
     def hide_classes(self, ids: Tensor, probability: float, rng: torch.Generator | None = None) -> Tensor:

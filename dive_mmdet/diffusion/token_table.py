@@ -73,22 +73,23 @@ class TokenTable(nn.Module):
 
 
 class ClassTable(nn.Module):
-    """The rows of classes, the last one the null class's, (C + 1, D).
+    """The rows of classes, the last one the null class's, (C + 1, D), or (C + 1, S, D) where S rows stand for each.
 
     They start normal; a standard deviation of 0.02 is published (facebookresearch/DiT, `models.py`).
     """
 
-    def __init__(self, num_classes: int, dim: int, std: float = 0.02):
+    def __init__(self, num_classes: int, dim: int, std: float = 0.02, rows: int | None = None):
         super().__init__()
-        self.weight = nn.Parameter(std * torch.randn(num_classes + 1, dim))
+        shape = (num_classes + 1, dim) if rows is None else (num_classes + 1, rows, dim)
+        self.weight = nn.Parameter(std * torch.randn(shape))
 
     @property
     def dim(self) -> int:
-        return self.weight.shape[1]
+        return self.weight.shape[-1]
 
     def forward(self, ids: Tensor) -> Tensor:
-        """(...) ids -> (..., D) rows."""
-        return nn.functional.embedding(ids, self.weight)
+        """(...) ids -> (..., D) or (..., S, D) rows."""
+        return self.weight[ids] if self.weight.dim() == 3 else nn.functional.embedding(ids, self.weight)
 
 
 def build_table(vocabulary: LayoutVocabulary, table: dict) -> nn.Module:
@@ -97,12 +98,17 @@ def build_table(vocabulary: LayoutVocabulary, table: dict) -> nn.Module:
 
 
 def embed(table: nn.Module, ids: Tensor, vocabulary: LayoutVocabulary | ClassVocabulary) -> Tensor:
-    """Rows of token ids, (..., L) -> (..., L, D); the id `any_class` has the mean class row."""
+    """Rows of token ids, (..., L) -> (..., L, D), or (..., L S, D) where S rows stand for an id; the id `any_class` has
+    the mean class row."""
     unknown = ids == vocabulary.any_class
     rows = table(ids.masked_fill(unknown, vocabulary.none))
-    return torch.where(unknown[..., None], mean_class_row(table, vocabulary), rows) if bool(unknown.any()) else rows
+    sequence = rows.dim() > ids.dim() + 1
+    if bool(unknown.any()):
+        mask = unknown[..., None, None] if sequence else unknown[..., None]
+        rows = torch.where(mask, mean_class_row(table, vocabulary), rows)
+    return rows.flatten(-3, -2) if sequence else rows
 
 
 def mean_class_row(table: nn.Module, vocabulary: LayoutVocabulary | ClassVocabulary) -> Tensor:
-    """The mean of the class rows, (D,)."""
+    """The mean of the class rows, (D,) or (S, D)."""
     return table(vocabulary.class_ids.to(table.weight.device)).mean(dim=0)

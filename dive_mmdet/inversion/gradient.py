@@ -130,8 +130,8 @@ class GradientInverter:
     def _promise(self, space: ConditionSpace, gradient: Tensor, v: Tensor) -> Tensor:
         """What each class would change, to first order: gradient x (its row - the row here), (B, C) on the CPU."""
         here = space.project(v)[1]
-        rows = space.rows(space.vocabulary.class_ids)
-        return (gradient[:, 0] @ rows.T - (gradient * here).sum(dim=(1, 2))[:, None]).cpu()
+        rows = space.rows(space.vocabulary.class_ids[:, None]).flatten(1)             # (C, S D)
+        return (gradient.flatten(1) @ rows.T - (gradient * here).sum(dim=(1, 2))[:, None]).cpu()
 
     def _jump(self, posterior: Posterior, space: ConditionSpace, v: Tensor, going: Tensor, promise: Tensor,
               monitor: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:

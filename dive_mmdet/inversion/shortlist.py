@@ -60,9 +60,10 @@ class ShortlistInverter(AdaptiveEnumeration):
     def predicted(self, posterior: Posterior) -> Tensor:
         """Energies of all classes, each image's up to a constant, (N, C)."""
         images, class_ids = torch.arange(len(posterior)), posterior.vocabulary.class_ids.to(posterior.latents.device)
-        rows = posterior.generator.embed(class_ids).detach()                                        # (C, D)
-        v = posterior.generator.mean_class_row().detach().expand(len(images), 1, -1)
-        gradient = posterior.gradient(images, v, torch.arange(self.gradient_pairs))[:, 0]           # (N, D)
+        rows = posterior.generator.embed(class_ids[:, None]).detach()                               # (C, S, D)
+        v = rows.mean(dim=0).expand(len(images), -1, -1)
+        gradient = posterior.gradient(images, v, torch.arange(self.gradient_pairs)).flatten(1)      # (N, S D)
+        rows = rows.flatten(1)
         if not self.expected:
             return gradient @ rows.T
         return gradient @ rows.T + self.expected * self._beyond(posterior)

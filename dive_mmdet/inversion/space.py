@@ -12,13 +12,15 @@ DISTANCES = ('l2', 'cosine', 'continuous')
 class ConditionSpace:
     """Continuous conditions (B, L, D) and their projection on the table's rows.
 
+    Where S rows stand for an id, conditions are (B, L S, D), and the S rows of a slot are one vector to be compared.
+
     Which rows a slot may go to, the vocabulary says: a class goes to the nearest class row and never to the null row;
     of a layout, class slots go to the nearest class row or none and corner slots to the nearest corner row, and an
     absent object is absent as a whole.
 
     Args:
         vocabulary: of the conditions.
-        table: (num_tokens, D) rows, frozen.
+        table: (num_tokens, D) or (num_tokens, S, D) rows, frozen.
         distance: `l2` or `cosine` projection (paper, section 3.3), or `continuous`, which projects only to answer.
 
     Raises:
@@ -28,30 +30,32 @@ class ConditionSpace:
     def __init__(self, vocabulary: LayoutVocabulary | ClassVocabulary, table: Tensor, distance: str = 'l2'):
         if distance not in DISTANCES:
             raise ValueError(f"Unknown distance '{distance}': use one of {', '.join(DISTANCES)}.")
-        self.vocabulary, self.table, self.distance = vocabulary, table.detach(), distance
+        self.vocabulary, self.table, self.distance = vocabulary, table.detach().flatten(1), distance
+        self.dim = table.shape[-1]
         self.candidates = [(slots.to(table.device), ids.to(table.device)) for slots, ids in vocabulary.slot_candidates]
         if distance == 'cosine' and any(bool((self.table[ids].norm(dim=1) == 0).any()) for _, ids in self.candidates):
             raise ValueError('The table has a row of zeros, which has no direction: use the l2 distance.')
 
     def rows(self, ids: Tensor) -> Tensor:
-        """Rows of ids, (...) -> (..., D), on the table's device."""
-        return self.table[ids.to(self.table.device)]
+        """Rows of ids, (..., L) -> (..., L S, D), on the table's device."""
+        return self.table[ids.to(self.table.device)].unflatten(-1, (-1, self.dim)).flatten(-3, -2)
 
     def random(self, count: int, generator: torch.Generator) -> Tensor:
-        """Start vectors, normal with the scalar mean and standard deviation of the whole table, (count, L, D)."""
-        shape = (count, self.vocabulary.length, self.table.shape[1])
+        """Start vectors, normal with the scalar mean and standard deviation of the whole table, (count, L S, D)."""
+        shape = (count, self.vocabulary.length * self.table.shape[1] // self.dim, self.dim)
         noise = torch.randn(shape, generator=generator).to(self.table)
         return self.table.mean() + self.table.std() * noise
 
     def nearest(self, v: Tensor) -> Tensor:
-        """Ids of the nearest allowed rows, (B, L, D) -> (B, L)."""
+        """Ids of the nearest allowed rows, (B, L S, D) -> (B, L)."""
+        v = v.unflatten(1, (self.vocabulary.length, -1)).flatten(2)
         ids = torch.empty(v.shape[:2], dtype=torch.long, device=v.device)
         for slots, candidates in self.candidates:
             ids[:, slots] = self._nearest(v[:, slots], candidates)
         return self.vocabulary.settled(ids)
 
     def project(self, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Ids (B, L) and rows (B, L, D); the rows' gradient goes to `v` unchanged (straight-through)."""
+        """Ids (B, L) and rows (B, L S, D); the rows' gradient goes to `v` unchanged (straight-through)."""
         ids = self.nearest(v.detach())
         if self.distance == 'continuous':
             return ids, v

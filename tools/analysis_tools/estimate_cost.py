@@ -77,7 +77,8 @@ def evaluate(generator: ConditionalGenerator, batch: int, precision: str, gradie
     device = generator.table.weight.device
     x_t = torch.randn(batch, *generator.latent_shape, device=device)
     t = torch.zeros(batch, dtype=torch.long, device=device)
-    rows = torch.randn(batch, generator.vocabulary.length, generator.table.dim, device=device,
+    rows_per_id = generator.table.weight.shape[1:-1].numel()  # one, or those of a prompt
+    rows = torch.randn(batch, generator.vocabulary.length * rows_per_id, generator.table.dim, device=device,
                        requires_grad=gradient)
     with torch.set_grad_enabled(gradient):
         with mixed_precision(device, precision):

@@ -1,5 +1,6 @@
+from .diffusers_unet import DiffusersUNet, GroundedContext
 from .dit import DiT
 from .patch_transformer import PatchTransformer
 from .unet import SpatialTransformerUNet
 
-__all__ = ['DiT', 'PatchTransformer', 'SpatialTransformerUNet']
+__all__ = ['DiT', 'DiffusersUNet', 'GroundedContext', 'PatchTransformer', 'SpatialTransformerUNet']

@@ -4,7 +4,6 @@ diffusers' `DiTTransformer2DModel` divides the exponents of its timestep frequen
 epsilon in the second norm, and holds timestep layers and class table once in every block. The weights are those of the
 public release, so they are taken for its network (`DiT`).
 """
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +12,10 @@ import torch
 from torch import Tensor
 
 from dive_mmdet.checkpoints.loading import WeightsMismatch
-from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, load_untrusted
 from dive_mmdet.diffusion.denoisers.dit import patch_positions
 
-FILES = ('diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.bin')
+from .diffusers_parts import Part, read_part
+
 ONCE = {'pos_embed.proj': 'x_embedder.proj', 'proj_out_1': 'final_layer.adaLN_modulation.1',
         'proj_out_2': 'final_layer.linear'}
 EVERY = {'norm1.linear': 'adaLN_modulation.1', 'attn1.to_out.0': 'attn.proj', 'ff.net.0.proj': 'mlp.fc1',
@@ -28,23 +27,15 @@ COPIED = {'timestep_embedder.linear_1.weight': 't_embedder.mlp.0.weight',
           'class_embedder.embedding_table.weight': 'y_embedder.embedding_table.weight'}
 
 
-def read_directory(folder: Path) -> tuple[Path, dict, dict[str, Tensor]]:
-    """The weight file, config and weights of a transformer's directory, or of a pipeline's that holds one.
+def read_directory(folder: Path) -> Part:
+    """Weight file, config and weights of a transformer's directory, or of a pipeline's that holds one.
 
     Raises:
         FileNotFoundError: it has no config or no weights.
         UnreadableCheckpoint: its config is of another class, or a file is damaged.
     """
     folder = folder / 'transformer' if (folder / 'transformer').is_dir() else folder
-    missing = [name for name in ('config.json',) if not (folder / name).is_file()]
-    found = [folder / name for name in FILES if (folder / name).is_file()]
-    if missing or not found:
-        raise FileNotFoundError(f'{folder} has no {missing[0] if missing else FILES[0]}: give a DiT directory in '
-                                "diffusers' format, its weights in one file.")
-    config = json.loads((folder / 'config.json').read_text())
-    if config.get('_class_name') not in ('DiTTransformer2DModel', 'Transformer2DModel'):
-        raise UnreadableCheckpoint(f"{folder} holds {config.get('_class_name')} and no DiTTransformer2DModel.")
-    return found[0], config, load_untrusted(found[0])
+    return read_part(folder, ('DiTTransformer2DModel', 'Transformer2DModel'))
 
 
 def public_weights(weights: Mapping[str, Tensor], config: Mapping) -> dict[str, Tensor]:
