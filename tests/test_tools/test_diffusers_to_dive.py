@@ -131,19 +131,31 @@ def test_names_that_cannot_be_told_apart_are_refused(classes, sentence, tmp_path
     assert sentence in run('encode_text', tmp_path, tmp_path / 'out.pth', '--classes', classes)
 
 
-def test_the_recorded_pipelines_are_those_of_the_installed_transformers(tmp_path):
-    """In a process of its own: mmdet does not import beside transformers 5."""
+def beside_transformers(program, folder):
+    """What a helper prints, in a process of its own: mmdet does not import beside transformers 5."""
     if not importlib.util.find_spec('transformers'):
         pytest.skip('transformers is not installed, and what it computes was recorded')
     tests = Path(__file__).resolve().parents[1]
     path = os.pathsep.join([str(tests), str(tests.parent), os.environ.get('PYTHONPATH', '')])
-    subprocess.run([sys.executable, tests / 'helpers/record_pipelines.py', tmp_path], check=True, capture_output=True,
-                   env=dict(os.environ, PYTHONPATH=path))
+    return subprocess.run([sys.executable, tests / 'helpers' / program, folder], check=True, capture_output=True,
+                          text=True, env=dict(os.environ, PYTHONPATH=path)).stdout
+
+
+def test_the_recorded_pipelines_are_those_of_the_installed_transformers(tmp_path):
+    beside_transformers('record_pipelines.py', tmp_path)
     for stored in sorted(DATA.glob('*.pth')):
         ours, theirs = (torch.load(folder / stored.name, weights_only=True) for folder in (DATA, tmp_path))
         for name in ours.get('state_dict', ours):
             torch.testing.assert_close(theirs.get('state_dict', theirs)[name], ours.get('state_dict', ours)[name],
                                        rtol=1e-5, atol=1e-5)
+
+
+def test_text_that_does_not_fit_is_refused(tmp_path):
+    said = beside_transformers('refused_text.py', tmp_path)
+    for sentence in ('has 82 tokens and the text encoder takes 77', "'a photo' needs one {}",
+                     'lacks 1 weights of the text encoder that its config describes (final_layer_norm.weight)'):
+        assert sentence in said.replace('text_model.', '')
+    assert not (tmp_path / 'out.pth').exists()
 
 
 def test_gates_are_those_of_the_file(pipeline, tmp_path):
