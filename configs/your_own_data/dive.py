@@ -1,5 +1,5 @@
 # DIVE on your own data: `python tools/test.py` with this file and the checkpoint that tools/misc/assemble.py wrote.
-_base_ = ['./data.py', '../_base_/dive.py']
+_base_ = ['./derived.py', '../_base_/dive.py']
 work_dir = f'{_base_.work_root}/dive'
 
 smallest, largest = _base_.sides

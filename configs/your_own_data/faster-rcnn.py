@@ -1,6 +1,6 @@
 # The baseline on your own data, from scratch: `python tools/train.py` with this file. The learning rate is the digit
 # scenes' (configs/faster_rcnn/README.md), halved; sweep it before you quote a comparison.
-_base_ = ['../_base_/default_runtime.py', './data.py', '../_base_/models/faster-rcnn_r18.py']
+_base_ = ['../_base_/default_runtime.py', './derived.py', '../_base_/models/faster-rcnn_r18.py']
 work_dir = f'{_base_.work_root}/faster_rcnn'
 
 # Images are twice as large as the generator's, as on the digit scenes: the finest features then lie 2 of its pixels

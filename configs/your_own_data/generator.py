@@ -1,5 +1,5 @@
 # p(image | layout) of your own data: `python tools/train.py` with this file. docs/your_own_data.md goes through it all.
-_base_ = ['../_base_/default_runtime.py', './data.py', '../_base_/schedules/generator.py']
+_base_ = ['../_base_/default_runtime.py', './derived.py', '../_base_/schedules/generator.py']
 work_dir = f'{_base_.work_root}/generator'
 
 model = dict(

@@ -1,5 +1,5 @@
 # p(layout) of your own data, over the rows of the trained generator's table: `python tools/train.py` with this file.
-_base_ = ['../_base_/default_runtime.py', './data.py', '../_base_/schedules/prior.py']
+_base_ = ['../_base_/default_runtime.py', './derived.py', '../_base_/schedules/prior.py']
 work_dir = f'{_base_.work_root}/prior'
 
 model = dict(

@@ -1,0 +1,1 @@
+../your_own_data/derived.py
