@@ -4,7 +4,7 @@ from torch import nn
 
 from dive_mmdet.checkpoints.untrusted import guard_loading
 from dive_mmdet.inversion import Likelihood
-from dive_mmdet.moved import refuse
+from dive_mmdet.moved import refuse, require_taken
 from dive_mmdet.registry import HOOKS, MODELS
 
 from .unwrapped import install_on, unwrapped
@@ -26,10 +26,19 @@ class InversionHook(Hook):
         refuse('InversionHook', settings, MOVED)
 
     def install(self, model: nn.Module) -> None:
-        """Put the search on a model, as its `search` says."""
-        if model.search.inverter is not None:
-            model.inverter = MODELS.build(model.search.inverter)
-        model.likelihood = Likelihood(model.backbone, **model.search.objective)
+        """Put the search on a model, as its `search` says.
+
+        Raises:
+            TypeError: a setting that its inverter or objective does not have.
+        """
+        inverter, objective = model.search.inverter, model.search.objective
+        if inverter is not None:
+            kind = MODELS.get(inverter['type']) if isinstance(inverter['type'], str) else inverter['type']
+            if kind is not None:  # a name that nobody registered is the registry's to refuse
+                require_taken(kind, set(inverter) - {'type', '_scope_'}, 'model.inverter')
+            model.inverter = MODELS.build(inverter)
+        require_taken(Likelihood, objective, 'model.objective')
+        model.likelihood = Likelihood(model.backbone, **objective)
 
     def before_run(self, runner) -> None:
         """Called before the Runner loads weights."""

@@ -319,3 +319,16 @@ def test_a_generator_refuses_the_settings_of_its_training(request, kind, old, ne
     config = overridden(request.getfixturevalue(kind)[0], {f'model.backbone.{old}': 0.1})
     assert refusal(build, config).endswith(
         f'Generator takes no `{old}`: set `model.loss.{new}` in the config that trains instead.')
+
+
+@pytest.mark.parametrize('part, sentence', [
+    ('inverter', '`model.inverter` has no setting `max_nfee`: LayoutInverter has add, anchors, boxes, classes, joint, '
+                 'max_nfe, object_cost, pairs, rearrange, rescore.'),
+    ('objective', '`model.objective` has no setting `max_nfee`: Likelihood has generator, high, low, num_pairs, '
+                  'precision, seed, space.')])
+def test_a_misspelt_setting_is_refused_with_those_that_there_are(part, sentence):
+    config = Config.fromfile(ROOT / 'configs/dive/dive_digit-scenes.py')
+    config.model[part]['max_nfee'] = 3
+    with pytest.raises(TypeError) as refused, DefaultScope.overwrite_default_scope('mmdet'):
+        MODELS.build(config.model)
+    assert sentence in str(refused.value)
