@@ -6,13 +6,15 @@ from torch import Tensor
 
 from dive_mmdet.layout import LayoutTokenizer
 from dive_mmdet.layout.corruptions import (
+    GROWN,
+    SHRUNK,
     add_one_object,
     drop_one_object,
+    random_object,
     resize_boxes,
     shift_one_box,
     swap_one_label,
 )
-from dive_mmdet.layout.vocabulary import CLASS
 
 SHARES = (0.0, *(2.0 ** power for power in range(-6, 4)))  # prior weights, in units of the energies' ratio
 TOLERANCE = 0.005  # of what is judged right, that a smaller weight may miss
@@ -56,8 +58,8 @@ def wrong_by_one(ids: Tensor, tokenizer: LayoutTokenizer, rng: torch.Generator, 
                    merged=merge_two(ids, tokenizer, rng))
     if vocabulary.num_classes > 1:
         layouts['class_swapped'] = swap_one_label(ids, tokenizer, rng)
-    for kind, factor in dict(shrunk=0.7, grown=1.4).items():
-        slot, layouts[kind] = _random_slot(ids, vocabulary, rng), ids.clone()
+    for kind, factor in dict(shrunk=SHRUNK, grown=GROWN).items():
+        slot, layouts[kind] = random_object(ids, tokenizer, rng), ids.clone()
         resized = resize_boxes(ids[None], tokenizer, factor)[0]
         vocabulary.objects(layouts[kind])[slot] = vocabulary.objects(resized)[slot]
     return {kind: layout for kind, layout in layouts.items() if not torch.equal(layout, ids)}
@@ -67,7 +69,7 @@ def split_one(ids: Tensor, tokenizer: LayoutTokenizer, rng: torch.Generator) -> 
     """A random object becomes two halves, cut across its longer side, (L,) -> (L,); as it is without a free slot."""
     vocabulary, wrong = tokenizer.vocabulary, ids.clone()
     free = (~vocabulary.is_present(ids)).nonzero()[:, 0]
-    slot, objects = _random_slot(ids, vocabulary, rng), vocabulary.objects(wrong)
+    slot, objects = random_object(ids, tokenizer, rng), vocabulary.objects(wrong)
     low, high = tokenizer.corner_points(objects[slot, 1:])
     axis = int((high - low).argmax())
     middle = torch.round((low + high)[axis] / 2 * (vocabulary.grid - 1)) / (vocabulary.grid - 1)
@@ -83,7 +85,7 @@ def split_one(ids: Tensor, tokenizer: LayoutTokenizer, rng: torch.Generator) -> 
 def merge_two(ids: Tensor, tokenizer: LayoutTokenizer, rng: torch.Generator) -> Tensor:
     """A random object takes the nearest other into its box, (L,) -> (L,); as it is where it is alone."""
     vocabulary, wrong = tokenizer.vocabulary, ids.clone()
-    slot, objects = _random_slot(ids, vocabulary, rng), vocabulary.objects(wrong)
+    slot, objects = random_object(ids, tokenizer, rng), vocabulary.objects(wrong)
     points = tokenizer.corner_points(objects[:, 1:])                                  # (K, 2, 2)
     distance = (points.mean(dim=1) - points[slot].mean(dim=0)).square().sum(dim=1)
     distance[~vocabulary.is_present(ids)] = float('inf')
@@ -150,8 +152,3 @@ def _best_object_cost(answers: Answers, prior_weight: float) -> tuple[float, flo
               for shares in (answers.noticed(cost, prior_weight) for cost in costs.tolist())]
     best = [cost for cost, share in zip(costs.tolist(), shares) if share >= max(shares) - 1e-9]
     return best[len(best) // 2], max(shares)
-
-
-def _random_slot(ids: Tensor, vocabulary, rng: torch.Generator) -> int:
-    present = (vocabulary.objects(ids)[:, CLASS] != vocabulary.none).nonzero()[:, 0]
-    return int(present[torch.randint(len(present), (1,), generator=rng)])

@@ -1,6 +1,7 @@
 """What the converters have in common: a generator of others' weights, written whole or not at all."""
 import hashlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from mmengine.config import Config
@@ -45,3 +46,17 @@ def require_target(target: Path) -> None:
     """The config stands beside the weights, so their names must differ."""
     if target.suffix != '.pth':
         sys.exit(f'{target} should end with .pth: the config is written beside it with .py.')
+
+
+def run_converter(target: Path, convert: Callable[[], str], *refusals: type[Exception]) -> None:
+    """Print what a conversion says of TARGET.
+
+    Raises:
+        SystemExit: one sentence: TARGET cannot be written, or why `convert` raised ValueError, RuntimeError,
+            FileNotFoundError or one of `refusals`.
+    """
+    require_target(target)
+    try:
+        print(convert())
+    except (ValueError, RuntimeError, FileNotFoundError, *refusals) as error:
+        sys.exit(' '.join(str(error).split()))

@@ -81,25 +81,6 @@ def load_config(path: str, options: Mapping | None = None, ann_file: str | None 
     return config
 
 
-def use_tuning_images(config: Config, args: argparse.Namespace) -> None:
-    """Test the images of a config's `tuning_dataset`, on which settings are chosen.
-
-    Args:
-        config: that is changed.
-        args: of `add_arguments`, `config` and `images` among them.
-
-    Raises:
-        SystemExit: there are none, or other images were asked for too.
-    """
-    if args.ann_file or args.img_prefix:
-        raise SystemExit('--tuning takes the images of tuning_dataset: give neither --ann-file nor --img-prefix with '
-                         'it.')
-    if 'tuning_dataset' not in config:
-        raise SystemExit(f'{args.config} has no tuning_dataset: give --ann-file and --img-prefix of training images.')
-    config.test_dataloader.dataset = dict(config.tuning_dataset,
-                                          num_images=args.images or config.tuning_dataset.num_images)
-
-
 def held_back(path: str) -> tuple[str | None, str | None]:
     """Annotation file and image folder of a config's validation part; nothing where it is what is tested."""
     config = Config.fromfile(path) if Path(path).is_file() else {}

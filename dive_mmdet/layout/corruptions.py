@@ -49,7 +49,7 @@ def swap_one_label(ids: Tensor, tokenizer: LayoutTokenizer, generator: torch.Gen
     vocabulary = tokenizer.vocabulary
     if vocabulary.num_classes < 2:
         raise ValueError('With a single category there is no label to swap.')
-    slot = _random_object(ids, tokenizer, generator)
+    slot = random_object(ids, tokenizer, generator)
     step = int(torch.randint(1, vocabulary.num_classes, (1,), generator=generator))
     wrong = ids.clone()
     token = vocabulary.objects(wrong)[slot]
@@ -65,7 +65,7 @@ def shift_one_box(ids: Tensor, tokenizer: LayoutTokenizer, generator: torch.Gene
     It moves towards the side that leaves it inside the image; where neither does, it stops at the border.
     """
     vocabulary = tokenizer.vocabulary
-    slot = _random_object(ids, tokenizer, generator)
+    slot = random_object(ids, tokenizer, generator)
     wrong = ids.clone()
     corners = vocabulary.objects(wrong)[slot, 1:]
     points = tokenizer.corner_points(corners)                                         # (2, 2)
@@ -105,7 +105,7 @@ def drop_one_object(ids: Tensor, tokenizer: LayoutTokenizer, generator: torch.Ge
         ValueError: no object.
     """
     wrong = ids.clone()
-    tokenizer.vocabulary.objects(wrong)[_random_object(ids, tokenizer, generator)] = tokenizer.vocabulary.none
+    tokenizer.vocabulary.objects(wrong)[random_object(ids, tokenizer, generator)] = tokenizer.vocabulary.none
     return wrong
 
 
@@ -118,7 +118,7 @@ def add_one_object(ids: Tensor, tokenizer: LayoutTokenizer, generator: torch.Gen
         ValueError: no object.
     """
     vocabulary = tokenizer.vocabulary
-    slot = _random_object(ids, tokenizer, generator)
+    slot = random_object(ids, tokenizer, generator)
     free = (~vocabulary.is_present(ids)).nonzero()[:, 0]
     if not len(free):
         return ids.clone()
@@ -135,7 +135,12 @@ def add_one_object(ids: Tensor, tokenizer: LayoutTokenizer, generator: torch.Gen
     return wrong
 
 
-def _random_object(ids: Tensor, tokenizer: LayoutTokenizer, generator: torch.Generator) -> int:
+def random_object(ids: Tensor, tokenizer: LayoutTokenizer, generator: torch.Generator) -> int:
+    """Slot of a random object of a layout, (L,).
+
+    Raises:
+        ValueError: no object.
+    """
     present = tokenizer.vocabulary.is_present(ids).nonzero()[:, 0]
     if not len(present):
         raise ValueError('A layout without objects cannot be corrupted.')

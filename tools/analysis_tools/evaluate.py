@@ -11,24 +11,16 @@ built; OUT/records are those of a test with `--work-dir OUT`. With --tuning the 
 import argparse
 import json
 import sys
-import warnings
 from pathlib import Path
 
-from dive_mmdet.engine.configured import add_arguments, config_of, use_tuning_images
-from dive_mmdet.engine.run import run_test
+from dive_mmdet.engine.asked import add_run_arguments, run_asked
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_arguments(parser)
-    parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--tuning', action='store_true', help='on the images of `tuning_dataset`')
+    add_run_arguments(parser)
     args = parser.parse_args()
-    warnings.filterwarnings('ignore')
-    config = config_of(args)
-    if args.tuning:
-        use_tuning_images(config, args)
-    run = run_test(config, args.checkpoint, args.out, show=lambda line: print(f'    {line}', flush=True))
+    _, run = run_asked(args)
     report = dict(run.metrics, config=args.config, settings=run.settings)
     (args.out / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
     print(f'{Path(args.config).stem}: ' + ', '.join(f'{name} {value:.4g}' for name, value in run.metrics.items()))

@@ -10,9 +10,7 @@ dropped (`race`). Prints JSON.
 """
 import argparse
 import json
-import warnings
 from collections import Counter
-from pathlib import Path
 
 import dive_mmdet  # noqa: F401  before torch, whose threads it sets
 
@@ -21,9 +19,8 @@ import torch
 from mmengine.dataset import default_collate
 from mmengine.registry import DATASETS, DefaultScope
 
-from dive_mmdet.engine.configured import add_arguments, config_of, use_tuning_images
+from dive_mmdet.engine.asked import add_run_arguments, run_asked
 from dive_mmdet.engine.records.record import Record
-from dive_mmdet.engine.run import run_test
 
 
 def cause_of(record: Record, energies: tuple[float, float]) -> str:
@@ -36,15 +33,8 @@ def cause_of(record: Record, energies: tuple[float, float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_arguments(parser)
-    parser.add_argument('--out', type=Path, required=True)
-    parser.add_argument('--tuning', action='store_true', help='on the images of `tuning_dataset`')
-    args = parser.parse_args()
-    warnings.filterwarnings('ignore')
-    config = config_of(args)
-    if args.tuning:
-        use_tuning_images(config, args)
-    run = run_test(config, args.checkpoint, args.out, show=lambda line: print(f'    {line}', flush=True))
+    add_run_arguments(parser)
+    config, run = run_asked(parser.parse_args())
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         dataset = DATASETS.build(config.test_dataloader.dataset)
     model, causes = run.model, Counter(generator=0, shortlist=0, race=0)

@@ -11,7 +11,6 @@ halves (`fp16`), safetensors before `.bin`, of which the weights alone. Writes O
 Nothing in SOURCE is executed. Where weights are missing or unexpected they are named, and nothing is written.
 """
 import argparse
-import sys
 from pathlib import Path
 
 PARTS = dict(unet='the UNet', vae='the autoencoder, a directory or a file', scheduler='scheduler_config.json')
@@ -40,12 +39,8 @@ def main() -> None:
     for name, what in PARTS.items():
         parser.add_argument(f'--{name}', type=Path, metavar='DIR', help=f'where {what} lies')
     args = parser.parse_args()
-    from dive_mmdet.checkpoints.converted import require_target
-    require_target(args.target)
-    try:
-        print(convert(args))
-    except (ValueError, RuntimeError, FileNotFoundError) as error:
-        sys.exit(' '.join(str(error).split()))
+    from dive_mmdet.checkpoints.converted import run_converter
+    run_converter(args.target, lambda: convert(args))
 
 
 if __name__ == '__main__':

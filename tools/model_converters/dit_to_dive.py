@@ -41,12 +41,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.first_stage is None and not (args.source / 'vae').is_dir():
         sys.exit('CKPT brings no autoencoder: give --first-stage.')
-    from dive_mmdet.checkpoints.converted import require_target
-    require_target(args.target)
-    try:
-        print(convert(args))
-    except (ValueError, RuntimeError, FileNotFoundError) as error:
-        sys.exit(' '.join(str(error).split()))
+    from dive_mmdet.checkpoints.converted import run_converter
+    run_converter(args.target, lambda: convert(args))
 
 
 if __name__ == '__main__':

@@ -49,12 +49,8 @@ def main() -> None:
     args = parser.parse_args()
     if not args.description.is_file():
         sys.exit(f'No YAML at {args.description}: give the configuration that belongs to the checkpoint.')
-    from dive_mmdet.checkpoints.converted import require_target
-    require_target(args.target)
-    try:
-        print(convert(args))
-    except (ValueError, RuntimeError, FileNotFoundError, yaml.YAMLError) as error:
-        sys.exit(' '.join(str(error).split()))
+    from dive_mmdet.checkpoints.converted import run_converter
+    run_converter(args.target, lambda: convert(args), yaml.YAMLError)
 
 
 if __name__ == '__main__':

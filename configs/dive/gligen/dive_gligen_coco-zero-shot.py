@@ -1,23 +1,16 @@
 # DIVE on COCO with a public GLIGEN: boxes as numbers, classes by their names, nothing trained for COCO. Images are
 # resized to a square. README.md beside this has the commands; other classes are another list of names.
 _base_ = ['../../_base_/datasets/coco_layouts.py', '../../_base_/categories/layout2img_openimages.py',
-          '../../_base_/models/stable_diffusion_512.py', '../../_base_/dive.py']
+          '../../_base_/models/stable_diffusion_512.py', '../../_base_/models/zero_shot_search.py',
+          '../../_base_/dive.py']
 
 image_size = 512
 width = 768  # of phrases and caption
 classes = tuple(_base_.coco_categories)
 model = dict(
     # ---- often changed: what is searched, how hard ----
-    inverter=dict(
-        type='dive_mmdet.LayoutInverter', pairs=8, max_nfe=6_000,
-        anchors=dict(scales=[0.15, 0.25, 0.4, 0.63, 1.0], ratios=[1.0, 0.5, 2.0], overlap=0.3),
-        add=dict(candidates=64, keep=32, rungs=(2, 4)),
-        boxes=dict(pairs=2, scan_pairs=1),
-        # From pure noise a generator that predicts epsilon expects nothing, so a gradient alone ranks the classes.
-        classes=dict(rungs=(1, 4), shortlist=dict(size=32, pairs=2, expected=0.0)),
-        rearrange=dict(rounds=1, rungs=(1, 4)),
-        rescore=dict(rungs=(2, 8), class_pairs=1)),
-    objective=dict(num_pairs=8, low=200, high=900, space='epsilon', precision='bfloat16'),
+    inverter={{_base_.zero_shot_inverter}},
+    objective={{_base_.zero_shot_objective}},
     batch_size=16,  # network evaluations at once: bounds the memory
     # ---- rarely changed: the model ----
     type='DIVEDetector', _scope_='dive_mmdet',
