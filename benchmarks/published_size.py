@@ -1,13 +1,12 @@
 """The published layout-to-image model at its real size on this machine: converted, loaded, one forward, one backward.
 
-    python benchmarks/published_size.py [--folder work_dirs/published_size]
+    PYTHONPATH=tests:tools/model_converters python benchmarks/published_size.py [--folder work_dirs/published_size]
 
 The checkpoint is made here in the public format with random values (2.5 GB, and 1.4 GB converted; both are deleted), so
 nothing is downloaded and the numbers mean nothing; seconds and the largest memory of the process so far are printed.
 """
 import argparse
 import resource
-import sys
 import tempfile
 import time
 from argparse import Namespace
@@ -23,9 +22,6 @@ from mmengine.config import Config
 from dive_mmdet.diffusion.published import ldm_keys
 from dive_mmdet.diffusion.published.ldm_config import generator_config
 from dive_mmdet.registry import MODELS
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / 'tools/model_converters'), str(ROOT / 'tests')]
 
 UNET = dict(image_size=64, in_channels=3, out_channels=3, model_channels=128, attention_resolutions=[8, 4, 2],
             num_res_blocks=2, channel_mult=[1, 2, 3, 4], num_head_channels=32, use_spatial_transformer=True,
