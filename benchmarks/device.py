@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from evaluations_per_second import ROOT, rate
 from mmengine.config import Config, ConfigDict

@@ -12,9 +12,8 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 import yaml
 from mmengine.config import Config

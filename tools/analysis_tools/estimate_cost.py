@@ -16,9 +16,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from mmengine.config import DictAction
 from torch._subclasses.fake_tensor import FakeTensorMode

@@ -12,9 +12,8 @@ import argparse
 import json
 from collections import Counter
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from mmengine.dataset import default_collate
 from mmengine.registry import DATASETS, DefaultScope

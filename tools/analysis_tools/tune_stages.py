@@ -15,9 +15,8 @@ import json
 from dataclasses import asdict
 from typing import Iterator
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.dataset import default_collate
