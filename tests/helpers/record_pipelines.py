@@ -104,6 +104,9 @@ def record(folder):
             tiny.save(made, Path(pipeline))
             said = run('encode_text', pipeline, folder / f'{kind}_text.pth', '--classes', ','.join(NAMES), '--prompt',
                        PROMPT)
+            if kind == 'gligen':  # several prompts a class
+                said += run('encode_text', pipeline, folder / 'prompts_text.pth', '--classes', ','.join(NAMES),
+                            '--prompt', PROMPT, 'the {}')
         assert said == '', said
         torch.save({str(beta): gligen_calls(made, beta) for beta in BETAS}, folder / f'{kind}_calls.pth')
     for kind, (settings, padding) in GEODIFFUSIONS.items():

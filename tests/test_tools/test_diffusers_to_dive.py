@@ -200,6 +200,7 @@ def test_the_recorded_pipelines_are_those_of_the_installed_transformers(tmp_path
     beside_transformers('record_pipelines.py', tmp_path)
     for stored in sorted(DATA.glob('*.pth')):
         ours, theirs = (torch.load(folder / stored.name, weights_only=True) for folder in (DATA, tmp_path))
+        assert set(ours) == set(theirs)
         for name in ours.get('state_dict', ours):
             torch.testing.assert_close(theirs.get('state_dict', theirs)[name], ours.get('state_dict', ours)[name],
                                        rtol=1e-5, atol=1e-5)

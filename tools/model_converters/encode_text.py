@@ -6,8 +6,9 @@
 
 With several prompts a class is whichever of them explains an image best. --layout is the prompt of a GeoDiffusion,
 whose tokenizer has location tokens; its text encoder becomes a part of the generator later. SOURCE is the pipeline's
-directory in diffusers' format, which holds `text_encoder` and `tokenizer` where these are not named. NAMES are the classes, between commas or as a text file with one a line. transformers is needed here alone and
-once a list of names; in a folder of its own, since mmdet and mmpretrain do not import beside transformers 5.
+directory in diffusers' format, which holds `text_encoder` and `tokenizer` where these are not named. NAMES are the
+classes, between commas or as a text file with one a line. transformers is needed here alone and once a list of names;
+in a folder of its own, since mmdet and mmpretrain do not import beside transformers 5.
 """
 import argparse
 import sys
