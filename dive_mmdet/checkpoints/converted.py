@@ -31,15 +31,23 @@ def write_generator(config: dict, weights: dict[str, Tensor], source: Path, targ
     own = {} if brought else {key: value for key, value in generator.state_dict().items()
                               if key.startswith('first_stage.')}
     generator.load_state_dict(own | weights)
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    # A copy of each: several names of an original may share memory.
+    digest = sha256_of(source)
     write_whole(target, dict(
         meta=dict(meta, source=source.name, source_sha256=digest, dive_mmdet_version=__version__),
-        state_dict={f'backbone.{key}': value.clone() for key, value in generator.state_dict().items()}))
+        state_dict={f'backbone.{key}': value for key, value in generator.state_dict().items()}))
     header = f'# Of {source.name} (sha256 {digest[:16]}), by a converter in tools/model_converters.\n'
     target.with_suffix('.py').write_text(header + Config(dict(generator=config)).pretty_text)
     count = sum(parameter.numel() for parameter in generator.parameters())
     return f'{target}: {count / 1e6:.1f} M parameters; {target.with_suffix(".py")} holds the config'
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file that need not fit the memory."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while part := file.read(2 ** 24):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def require_target(target: Path) -> None:

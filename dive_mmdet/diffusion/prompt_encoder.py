@@ -16,8 +16,9 @@ class PromptEncoder(nn.Module):
     """Rows of a `PromptTable` -> the text encoder's output for their prompt, as GeoDiffusion has it (arXiv 2306.04607).
 
     The prompt is `before`, then of each object the words of its class, its top-left and its bottom-right place, in the
-    order of the slots, then one end and as much padding as is wanted. Without objects it is the empty one, which the
-    published training saw in place of dropped prompts.
+    order of the slots, then one end and as much padding as is wanted. What is too long loses its last words, as with
+    the published tokenizer. Without objects the prompt is the empty one, which the published training saw in place of
+    dropped ones.
 
     Args:
         width: W of a word.
@@ -44,15 +45,14 @@ class PromptEncoder(nn.Module):
         return self.length - len(self.before) - 1
 
     def require_fit(self, vocabulary: LayoutVocabulary, table: nn.Module) -> None:
-        """Raises ValueError where rows are no words, or a prompt of as many objects as there are slots is too long."""
+        """Raises ValueError where rows are no words, or no prompt holds as many objects as there are slots."""
         if not isinstance(table, PromptTable) or (table.words, table.dim) != (self.words, 1 + self.context_dim):
             raise ValueError(f'A prompt is made of the rows of a PromptTable with words={self.words} and '
                              f'width={self.context_dim}: give the generator such a table.')
-        longest = self.words + TOKENS_PER_OBJECT - 1
-        if vocabulary.num_objects * longest > self.room:
-            raise ValueError(f'{vocabulary.num_objects} objects of up to {longest} words do not fit the {self.room} '
-                             f'that the text encoder has for them: give the vocabulary num_objects up to '
-                             f'{self.room // longest}, or classes of fewer words.')
+        if vocabulary.num_objects * TOKENS_PER_OBJECT > self.room:
+            raise ValueError(f'{vocabulary.num_objects} objects of a word and two places each do not fit the '
+                             f'{self.room} words that a prompt has for them: give the vocabulary num_objects up to '
+                             f'{self.room // TOKENS_PER_OBJECT}.')
 
     def forward(self, rows: Tensor) -> Tensor:
         """(B, 3 K M, 1 + W) -> (B, S, W)."""

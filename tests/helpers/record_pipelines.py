@@ -29,7 +29,7 @@ LAYOUT = 'An image with {}'
 GRID = 5
 # Labels and corner points x0, y0, x1, y1 of the objects of a prompt, in its order.
 PROMPTED = [[(1, 0, 1, 3, 4)], [(1, 0, 1, 3, 4), (0, 2, 0, 4, 1), (2, 1, 1, 2, 4)],
-            [(2, 1, 1, 2, 4), (1, 0, 1, 3, 4), (0, 2, 0, 4, 1)], []]
+            [(2, 1, 1, 2, 4), (1, 0, 1, 3, 4), (0, 2, 0, 4, 1)], [], [(1, 0, 1, 3, 4)] * 5]
 # Text encoders and padding as of Stable Diffusion 1, and as of 2, which pads with a token of its own.
 GEODIFFUSIONS = dict(geodiffusion=(dict(width=32), '<|endoftext|>'),
                      geodiffusion2=(dict(width=48, hidden_act='gelu', layer_norm_eps=1e-4), '.'))
@@ -60,7 +60,7 @@ def layout_prompt(objects):
 
 
 def geodiffusion(folder, kind, settings, padding):
-    """A layout's text encoder, its words, and the embeddings that the pipeline makes of prompts, (4, 77, W)."""
+    """A layout's text encoder, its words, and the embeddings that the pipeline makes of prompts, (5, 77, W)."""
     parts = dict(tiny.parts(width=settings['width'], attention_type='default'), tokenizer=tokenizer(GRID, padding),
                  text_encoder=text_encoder(**settings, places=GRID ** 2))
     with tempfile.TemporaryDirectory() as written:

@@ -20,10 +20,9 @@ from dive_mmdet.registry import MODELS
 DATA = Path(__file__).resolve().parents[1] / 'data/pipelines'  # written by tests/helpers/record_pipelines.py
 WIDTHS = dict(geodiffusion=32, geodiffusion2=48)
 GRID = 5
-# The first three of the recorded prompts: labels of cat, traffic light and dog, and x0, y0, x1, y1 of grid points. The
-# fourth is the empty one.
+# The recorded prompts: labels of cat, traffic light and dog, and x0, y0, x1, y1 of grid points. The last is too long.
 LAYOUTS = [[(1, 0, 1, 3, 4)], [(1, 0, 1, 3, 4), (0, 2, 0, 4, 1), (2, 1, 1, 2, 4)],
-           [(2, 1, 1, 2, 4), (1, 0, 1, 3, 4), (0, 2, 0, 4, 1)], []]
+           [(2, 1, 1, 2, 4), (1, 0, 1, 3, 4), (0, 2, 0, 4, 1)], [], [(1, 0, 1, 3, 4)] * 5]
 
 
 @pytest.fixture(scope='module', params=list(WIDTHS))
@@ -59,7 +58,7 @@ def layouts(generator):
 
 
 def test_contexts_are_the_pipelines_embeddings_of_the_prompts(kind, generator):
-    """Classes of 3 and of 12 tokens, one object and three in two orders, and none."""
+    """Classes of 3 and of 12 tokens, one object, three in two orders, none, and five that the tokenizer cuts off."""
     with torch.no_grad():
         ours = generator.condition(generator.embed(layouts(generator)))
     theirs = torch.load(DATA / f'{kind}_calls.pth', weights_only=True)['embedded']
@@ -79,7 +78,7 @@ def test_gaps_between_slots_are_no_words(generator):
 
 def test_predictions_are_the_unets_under_that_context(kind, generator):
     unet = tiny.unet(WIDTHS[kind], attention_type='default')
-    x_t, t = torch.randn(4, 4, tiny.SIDE, tiny.SIDE), torch.tensor([900, 500, 100, 0])
+    x_t, t = torch.randn(5, 4, tiny.SIDE, tiny.SIDE), torch.tensor([900, 500, 100, 0, 20])
     theirs = torch.load(DATA / f'{kind}_calls.pth', weights_only=True)['embedded']
     with torch.no_grad():
         expected = unet(x_t, t, encoder_hidden_states=theirs).sample
@@ -209,15 +208,14 @@ def test_searches_answer_with_layouts_whose_energies_are_theirs(generator, inver
 def test_more_objects_than_a_prompt_has_room_for_are_refused(generator):
     encoder = MODELS.build(dict(type='dive_mmdet.PromptEncoder', width=32, words=12, before=12, num_layers=1,
                                 num_heads=4, mlp_width=8))
-    vocabulary = LayoutVocabulary(num_classes=3, num_objects=5, grid=GRID)
+    vocabulary = LayoutVocabulary(num_classes=3, num_objects=22, grid=GRID)
     table = MODELS.build(dict(type='dive_mmdet.PromptTable', vocabulary=vocabulary, width=32, words=12))
-    with pytest.raises(ValueError, match='5 objects of up to 14 words do not fit the 64 .* num_objects up to 4'):
+    with pytest.raises(ValueError, match='22 objects of a word and two places each do not fit the 64 .* up to 21'):
         encoder.require_fit(vocabulary, table)
     with pytest.raises(ValueError, match='rows of a PromptTable with words=12 and width=32'):
         encoder.require_fit(vocabulary, torch.nn.Embedding(3, 32))
-    assert generator.vocabulary.num_objects == 4
-    with pytest.raises(ValueError, match='5 objects do not fit 4 slots'):
-        layout(generator, LAYOUTS[0] * 5)
+    with pytest.raises(ValueError, match='19 objects do not fit 18 slots'):
+        layout(generator, LAYOUTS[0] * 19)
 
 
 @pytest.mark.parametrize('wrong', [-1, 29])

@@ -13,7 +13,7 @@ from .clip_text import ClipText
 from .diffusers_pipeline import Network
 from .text_encoder import EncodedText
 
-SLOTS = 18  # objects of the published training: 77 tokens hold no more of two words each
+SLOTS = 18  # objects of the published training on COCO-Stuff: 77 tokens hold no more of two words each
 
 
 def geodiffusion_generator(network: Network, encoder: ClipText,
@@ -38,11 +38,10 @@ def geodiffusion_generator(network: Network, encoder: ClipText,
     if most >= len(encoder.words):
         raise UnreadableCheckpoint(f'{encoder.file} has {len(encoder.words)} words and the tokenizer of the text '
                                    f'{most + 1} or more: take text encoder and tokenizer of one pipeline.')
-    longest = words.shape[1]
-    room = encoder.config['length'] - len(before) - 1
+    longest, room = words.shape[1], encoder.config['length'] - len(before) - 1
     config = dict(
         type='dive_mmdet.LayoutGenerator',
-        vocabulary=dict(num_classes=len(words), num_objects=min(SLOTS, room // (longest + TOKENS_PER_OBJECT - 1)),
+        vocabulary=dict(num_classes=len(words), num_objects=min(SLOTS, room // TOKENS_PER_OBJECT),
                         grid=math.isqrt(len(places))),
         table=dict(type='dive_mmdet.PromptTable', width=encoder.config['width'], words=longest),
         condition=dict(type='dive_mmdet.PromptEncoder', words=longest, before=len(before), **encoder.config),
