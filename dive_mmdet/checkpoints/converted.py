@@ -1,5 +1,4 @@
 """What the converters have in common: a generator of others' weights, written whole or not at all."""
-import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from torch import Tensor
 from dive_mmdet.registry import MODELS
 from dive_mmdet.version import __version__
 
-from .publishing import write_whole
+from .publishing import sha256_of, write_whole
 
 
 def write_generator(config: dict, weights: dict[str, Tensor], source: Path, target: Path, meta: dict) -> str:
@@ -39,15 +38,6 @@ def write_generator(config: dict, weights: dict[str, Tensor], source: Path, targ
     target.with_suffix('.py').write_text(header + Config(dict(generator=config)).pretty_text)
     count = sum(parameter.numel() for parameter in generator.parameters())
     return f'{target}: {count / 1e6:.1f} M parameters; {target.with_suffix(".py")} holds the config'
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file that need not fit the memory."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while part := file.read(2 ** 24):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def require_target(target: Path) -> None:

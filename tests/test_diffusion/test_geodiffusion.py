@@ -205,6 +205,11 @@ def test_searches_answer_with_layouts_whose_energies_are_theirs(generator, inver
     torch.testing.assert_close(found.energy, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_images_of_another_size_are_refused(generator):
+    with pytest.raises(ValueError, match=r'give latents of \(4, 12, 12\) and the denoiser wants \(4, 8, 8\): resize'):
+        generator.encode(torch.zeros(1, 3, 24, 24))
+
+
 def test_more_objects_than_a_prompt_has_room_for_are_refused(generator):
     encoder = MODELS.build(dict(type='dive_mmdet.PromptEncoder', width=32, words=12, before=12, num_layers=1,
                                 num_heads=4, mlp_width=8))
