@@ -25,7 +25,7 @@ layout_prior = dict(
 preprocessor = dict(
     type='dive_mmdet.GreyOrColourDetPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
 # Where classes and sides are noticed best: tools/analysis_tools/check_objects.py --windows (docs/tuning_log.md).
-energy = dict(low=0, high=600, space='epsilon')
+energy = dict(low=100, high=600, space='epsilon')
 
 # ---- what follows: reading and evaluating ----
 num_workers = 2  # processes that read images; 0 reads them in the training's own

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from dive_mmdet.inversion.dictionary import Dictionary
+from dive_mmdet.layout.vocabulary import CLASS
 
 from .objects import boxes_of_offers, unknown
 from .offers import FREE, Offers
@@ -44,8 +45,10 @@ class AddObjects:
             return torch.zeros(len(state), dtype=torch.bool)
         chosen = self.dictionary.best(state.posterior, state.images[rows], state.ids[rows], self.settings.candidates,
                                       self.settings.nms_iou)                          # (R, F)
-        own = rows.repeat_interleave(chosen.shape[1])
-        objects = unknown(state, self.dictionary.boxes[chosen.flatten()])
+        classes = self._classes(state)
+        own = rows.repeat_interleave(chosen.shape[1] * len(classes))
+        objects = unknown(state, self.dictionary.boxes[chosen.flatten()]).repeat_interleave(len(classes), dim=0)
+        objects[:, CLASS] = classes.repeat(chosen.numel())
         offers = Offers.of_one(own, own, torch.full_like(own, FREE), objects)
         # An object may cost more while its class is unknown; the branch decides when it has one.
         credit = max(0.0, state.object_cost)
@@ -57,3 +60,9 @@ class AddObjects:
         area = (box[:, 2:] - box[:, :2]).prod(dim=1)
         worth = torch.where(worth > 0, worth / area ** self.settings.area_exponent, worth)
         return try_out(state, answers, worth, self.polish)
+
+    def _classes(self, state: SearchState) -> Tensor:
+        """Class ids that a new object is offered with, the unknown one first."""
+        ids = torch.tensor([state.vocabulary.any_class])
+        few = state.vocabulary.num_class_ids <= self.settings.classes
+        return torch.cat([ids, state.vocabulary.class_ids]) if few else ids

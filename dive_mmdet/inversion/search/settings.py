@@ -33,12 +33,14 @@ class Add:
         keep: so many of an image go on from a rung to the next.
         area_exponent: objects are taken in the order of gain over area to this power; by gain alone one box over two
             neighbours would come before each of them.
+        classes: where there are no more than so many, a new object is also offered with each of them.
     """
     candidates: int = 16
     nms_iou: float = 0.5
     rungs: tuple[int, ...] = (4, 8)
     keep: int = 8
     area_exponent: float = 0.6
+    classes: int = 0
 
 
 @dataclass(frozen=True)
