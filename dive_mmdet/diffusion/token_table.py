@@ -110,5 +110,5 @@ def embed(table: nn.Module, ids: Tensor, vocabulary: LayoutVocabulary | ClassVoc
 
 
 def mean_class_row(table: nn.Module, vocabulary: LayoutVocabulary | ClassVocabulary) -> Tensor:
-    """The mean of the class rows, (D,) or (S, D)."""
-    return table(vocabulary.class_ids.to(table.weight.device)).mean(dim=0)
+    """The mean of the rows of `known_class_ids`, (D,) or (S, D)."""
+    return table(vocabulary.known_class_ids.to(table.weight.device)).mean(dim=0)

@@ -32,6 +32,11 @@ class ClassVocabulary:
         return torch.arange(self.num_classes)
 
     @property
+    def known_class_ids(self) -> Tensor:
+        """Ids whose mean row is an unknown class, (C,)."""
+        return self.class_ids
+
+    @property
     def slot_candidates(self) -> list[tuple[Tensor, Tensor]]:
         """Positions and the ids that an answer may have there."""
         return [(torch.tensor([0]), self.class_ids)]
