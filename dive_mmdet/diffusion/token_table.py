@@ -47,6 +47,7 @@ class TokenTable(nn.Module):
             raise ValueError('train_corners=False needs a vocabulary with shared_ids=False: classes share rows with '
                              'corners there.')
         self.weight = nn.Parameter(torch.randn(vocabulary.num_tokens, dim))
+        self.first_class = vocabulary.class_offset  # where `weight` has the first class
         ids = vocabulary.corner_ids
         if corner_init == 'sinusoid':
             n = vocabulary.grid
