@@ -93,3 +93,24 @@ def test_the_new_class_is_the_last_everywhere():
         assert part.dataset.metainfo.classes == data.all_classes and part.dataset.num_classes == 10
     for name in ('generator', 'faster-rcnn'):
         assert Config.fromfile(FOLDER / f'{name}.py').train_dataloader.dataset.composer.exclude == [data.new_class]
+
+
+def test_the_same_model_learns_a_phrase(tmp_path):
+    """GLIGEN with a small network: one vector of the text encoder's width more, beside COCO's 80."""
+    config = Config.fromfile(FOLDER / 'learn_gligen.py')
+    small = dict(block_out_channels=[32] * 4, layers_per_block=1)
+    config.merge_from_dict(dict(model=dict(trainer=dict(backbone=dict(
+        first_stage=dict(model=small), denoiser=dict(model=dict(small, attention_head_dim=4)))))))
+    config.model.generator = str(tmp_path / 'coco.pth')
+    backbone = config.model.trainer.backbone.copy()
+    backbone.vocabulary = dict(backbone.vocabulary, num_classes=80, num_added=0)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        generator = MODELS.build(backbone)
+        torch.save(dict(meta=dict(classes=list(config.all_classes[:-1])), state_dict={
+            f'backbone.{name}': value for name, value in generator.state_dict().items()}), tmp_path / 'coco.pth')
+        model = MODELS.build(config.model)
+        assert tuple(model.row.shape) == (768,) and int(model.place) == 80
+        assert [name for name, weight in model.named_parameters() if weight.requires_grad] == ['row']
+        config.model.classes = (*config.all_classes[:-1], 'Traffic  Light')
+        with pytest.raises(ValueError, match="'Traffic  Light' and the class 'traffic light' of .* are the same name"):
+            MODELS.build(config.model)
