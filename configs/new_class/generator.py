@@ -1,4 +1,4 @@
-# p(image | layout) of scenes without the new digit, on a schedule of 7,000 instead of 26,000 iterations:
+# p(image | layout) of scenes without the new digit, on a schedule of 5,000 instead of 26,000 iterations:
 # `python tools/train.py` with this file.
 _base_ = ['../generator/layout_box-channels_digit-scenes.py', './data.py']
 work_dir = 'work_dirs/new_class/generator'
@@ -10,7 +10,7 @@ val_dataloader = dict(dataset=dict(
     composer=dict(split='val', exclude=[_base_.new_class])))
 test_dataloader = val_dataloader
 
-max_iters = 7000
+max_iters = 5000
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=500),

@@ -16,10 +16,10 @@ model = dict(
         loss=dict(space='v_prediction'),  # all timesteps alike, as the generator was trained last
         precision='bfloat16'))
 
-max_iters = 300
+max_iters = 200
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters)
 train_dataloader = dict(
-    batch_size=32, sampler=dict(shuffle=True),  # other noise each time, however few images there are
+    batch_size=16, sampler=dict(shuffle=True),  # other noise each time, however few images there are
     dataset=dict(
         _delete_=True, type='dive_mmdet.LayoutCocoDataset', num_classes=len(_base_.all_classes),
         num_objects={{_base_.num_objects}}, data_root={{_base_.new_class_root}}, ann_file='few_5.json',

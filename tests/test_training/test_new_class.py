@@ -289,6 +289,15 @@ def test_classes_that_cannot_have_been_added_are_refused(vocabulary):
         MODELS.build(generator_config('channels', 4, **vocabulary))
 
 
+def test_a_generator_of_images_given_one_class_is_refused(tmp_path):
+    from helpers import tiny_classifier
+    torch.save(checkpoint_of(old_generator('channels')), tmp_path / 'old.pth')
+    with pytest.raises(ValueError, match='only layouts can be given classes'):
+        MODELS.build(dict(type='dive_mmdet.NewClassModel', generator=str(tmp_path / 'old.pth'), classes='abcde',
+                          trainer=dict(type='dive_mmdet.ClassGeneratorModel',
+                                       backbone=tiny_classifier.config().model.backbone)))
+
+
 def test_both_scopes_build_it(tmp_path):
     torch.save(checkpoint_of(old_generator('channels')), tmp_path / 'old.pth')
     with DefaultScope.overwrite_default_scope('mmdet'):
