@@ -11,14 +11,14 @@ Detections = Mapping[int | str, Sequence[tuple]]  # by image: box x0, y0, x1, y1
 
 
 def class_ap(detections: Detections, ann_file: str, classes: Sequence[str]) -> dict[str, dict[str, float]]:
-    """COCO's scores of every class alone, without those of which no object is annotated; see `coco_scores`."""
-    found = {}
+    """COCO's scores of every class alone, without those that no image has; see `coco_scores`."""
+    found, images = {}, set(detections)
     for label, name in enumerate(classes):
+        if images == set(images_without(ann_file, name, images)):
+            continue
         own = {image: [(box, score, 0) for box, score, of in each if of == label]
                for image, each in detections.items()}
-        scores = coco_scores(own, ann_file, [name])
-        if scores['bbox_mAP'] >= 0:
-            found[name] = scores
+        found[name] = coco_scores(own, ann_file, [name])
     return found
 
 

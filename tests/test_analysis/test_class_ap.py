@@ -31,6 +31,8 @@ def test_each_class_is_judged_alone(annotations):
 
 def test_the_others_are_judged_on_images_without_the_class_too(annotations):
     found = {0: [(NEW, 0.5, 2)], 1: [(A, 0.9, 0), (B, 0.8, 1), (B, 0.3, 2)]}
+    nothing = new_class({0: [], 1: found[1][:2]}, annotations, CLASSES, 'new')
+    assert nothing.own['bbox_mAP'] == 0 and nothing.elsewhere['bbox_mAP'] == pytest.approx(1)
     new = new_class(found, annotations, CLASSES, 'new')
     assert new.own['bbox_mAP'] == pytest.approx(1) and (new.images, new.seen) == (1, 0)
     assert new.others['bbox_mAP'] == pytest.approx((51 / 101 + 1) / 2, abs=1e-3)
