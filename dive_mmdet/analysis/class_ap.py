@@ -39,8 +39,9 @@ class NewClass(NamedTuple):
     seen: int
 
 
-def new_class(detections: Detections, ann_file: str, classes: Sequence[str], name: str) -> NewClass:
-    """Scores of a class and of the others.
+def new_class(detections: Detections, ann_file: str, classes: Sequence[str], name: str,
+              least_score: float = 0.0) -> NewClass:
+    """Scores of a class and of the others; `least_score` is that of an object that counts as found.
 
     Raises:
         ValueError: `name` is none of the classes.
@@ -51,7 +52,8 @@ def new_class(detections: Detections, ann_file: str, classes: Sequence[str], nam
     everywhere = class_ap(detections, ann_file, classes)
     own = everywhere.pop(name, {})
     elsewhere = class_ap({image: detections[image] for image in without}, ann_file, classes) if without else {}
-    seen = sum(any(label == classes.index(name) for _, label in objects(detections[image])) for image in without)
+    place = classes.index(name)
+    seen = sum(place in {label for _, label in objects(detections[image], least_score)} for image in without)
     return NewClass(own, _mean(everywhere), _mean(elsewhere), len(without), seen)
 
 
@@ -63,12 +65,12 @@ def images_without(ann_file: str, name: str, images) -> list[int | str]:
             if all(item['category_id'] != category for item in annotations.imgToAnns[image])]
 
 
-def objects(detections: Sequence[tuple]) -> set[tuple]:
-    """Each box once, with its label of the highest score."""
+def objects(detections: Sequence[tuple], least_score: float = 0.0) -> set[tuple]:
+    """Each box once, with its label of the highest score, if that is high enough."""
     best = {}
     for box, score, label in detections:
         best[tuple(box)] = max(best.get(tuple(box), (-1.0, -1)), (score, label))
-    return {(box, label) for box, (_, label) in best.items()}
+    return {(box, label) for box, (score, label) in best.items() if score >= least_score}
 
 
 def _mean(scores: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -43,6 +43,7 @@ def test_the_others_are_judged_on_images_without_the_class_too(annotations):
 
 def test_a_box_counts_once_with_its_best_label(annotations):
     assert objects([(A, 0.2, 0), (A, 0.7, 1), (B, 0.5, 0)]) == {(tuple(A), 1), (tuple(B), 0)}
+    assert objects([(A, 0.2, 0), (A, 0.7, 1), (B, 0.5, 0)], 0.6) == {(tuple(A), 1)}
     assert images_without(annotations, 'new', [0, 1]) == [1]
 
 
