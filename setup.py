@@ -8,7 +8,7 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 VERSION = (ROOT / 'dive_mmdet' / 'version.py').read_text().split("'")[1]
 
-# torch (2.1 or later), mmcv (2.0 or later), mmengine, and mmdet for detection or mmpretrain for classification are
+# torch (2.1 or later), mmcv (2.1 or later), mmengine, and mmdet for detection or mmpretrain for classification are
 # wanted but not required: each comes from one of two packages (the original or its onedl-* fork) in a build that fits
 # the machine, and pip must not put another one beside it. Which diffusers fits depends on torch, which pip cannot say:
 # 0.36 and later do not import before torch 2.3, so there the extra `old-torch` is wanted, too.

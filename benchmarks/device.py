@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from evaluations_per_second import ROOT, rate
 from mmengine.config import Config, ConfigDict
@@ -35,6 +34,7 @@ class Network(NamedTuple):
     tiny: dict
 
 
+TINY_UNET = dict(model=dict(sample_size=16, block_out_channels=[32] * 4, layers_per_block=1))
 NETWORKS = dict(
     digits=Network('digit generator', 'generator/layout_box-channels_digit-scenes.py', (8, 128, 1024, 8192),
                    ('compile',), dict(condition=dict(num_layers=1), denoiser=dict(num_layers=1))),
@@ -45,7 +45,12 @@ NETWORKS = dict(
                            attention_downsampling=[2], transformer_depth=1))),
     dit=Network('DiT-XL/2, 256 pixels', 'dive_cls/dit-xl-2_256_imagenet.py', (1, 8, 32, 128),
                 ('checkpointing', 'compile'),
-                dict(row_dim=48, denoiser=dict(sample_size=8, width=48, num_layers=2, num_heads=3))))
+                dict(row_dim=48, denoiser=dict(sample_size=8, width=48, num_layers=2, num_heads=3))),
+    gligen=Network('GLIGEN, 512 pixels', 'dive/gligen/dive_gligen_coco-zero-shot.py', (1, 8, 32), ('compile',),
+                   dict(denoiser=TINY_UNET)),
+    geodiffusion=Network('GeoDiffusion, 512 pixels', 'dive/geodiffusion/dive_geodiffusion-512_coco.py', (1, 8, 32),
+                         ('compile',), dict(vocabulary=dict(grid=9), condition=dict(num_layers=1),
+                                            denoiser=TINY_UNET)))
 SWITCHES = dict(channels_last=False, checkpointing=False, compile=False)
 PRECISIONS = ('bfloat16', 'float16', 'tf32', 'float32')
 DETECTION = ('test/images', 'test/seconds_per_image', 'test/nfe_per_image', 'coco/bbox_mAP', 'coco/bbox_mAP_50')
@@ -74,7 +79,8 @@ def measure(generator: nn.Module, precision: str, batch: int, backward: bool, se
     device = generator.table.weight.device
     x_t = torch.randn(batch, *generator.latent_shape, device=device)
     t = torch.randint(generator.schedule.num_steps, (batch,), device=device)
-    rows = torch.randn(batch, generator.vocabulary.length, generator.table.dim, device=device,
+    rows_per_id = generator.table.weight.shape[1:-1].numel()  # one, or the words of a class
+    rows = torch.randn(batch, generator.vocabulary.length * rows_per_id, generator.table.dim, device=device,
                        requires_grad=backward)
 
     def evaluate() -> None:

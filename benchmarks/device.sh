@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a GPU makes of this project, in at most eight minutes on a bare machine without a network: docs/device.md.
+# What a GPU makes of this project, in at most ten minutes on a bare machine without a network: docs/device.md.
 #
 #   bash benchmarks/device.sh [--dry-run] [--out work_dirs/device]
 #
@@ -42,6 +42,9 @@ step set-up 120 bash benchmarks/device_wheels.sh install "${PYTHON:-python3}" "$
 step tests 70 "$python" -m pytest -q --continue-on-collection-errors "${tests[@]}"
 for network in digits layout2img dit; do
     step "$network" 65 "$python" benchmarks/device.py measure "$network" --out "$out" "${measured[@]}"
+done
+for network in gligen geodiffusion; do
+    step "$network" 45 "$python" benchmarks/device.py measure "$network" --out "$out" "${measured[@]}"
 done
 step scenes 20 "$python" tools/dataset_converters/make_digit_scenes.py
 step detect 60 "$python" tools/test.py configs/dive/dive_digit-scenes.py weights/dive_digit_scenes.pth \

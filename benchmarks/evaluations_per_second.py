@@ -11,9 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope

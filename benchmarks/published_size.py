@@ -1,31 +1,31 @@
-"""The published layout-to-image model at its real size on this machine: converted, loaded, one forward, one backward.
+"""A published generator at its real size on this machine: converted, loaded, one forward, one backward.
 
-    python benchmarks/published_size.py [--folder work_dirs/published_size]
+    PYTHONPATH=tests:tools/model_converters python benchmarks/published_size.py \
+        [layout2img | gligen | geodiffusion] [--folder work_dirs/published_size]
 
-The checkpoint is made here in the public format with random values (2.5 GB, and 1.4 GB converted; both are deleted), so
-nothing is downloaded and the numbers mean nothing; seconds and the largest memory of the process so far are printed.
+The checkpoint is made here in the public format with random values (2.5 GB, and 1.4 GB converted, of layout2img; 4.6 GB
+twice of the others; all are deleted), so nothing is downloaded and the numbers mean nothing; seconds and the largest
+memory of the process so far are printed.
 """
 import argparse
 import resource
-import sys
+import shutil
 import tempfile
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 import yaml
 from mmengine.config import Config
+from public_pipelines import CONFIGS, write_pipeline
 
 from dive_mmdet.diffusion.published import ldm_keys
 from dive_mmdet.diffusion.published.ldm_config import generator_config
 from dive_mmdet.registry import MODELS
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / 'tools/model_converters'), str(ROOT / 'tests')]
 
 UNET = dict(image_size=64, in_channels=3, out_channels=3, model_channels=128, attention_resolutions=[8, 4, 2],
             num_res_blocks=2, channel_mult=[1, 2, 3, 4], num_head_channels=32, use_spatial_transformer=True,
@@ -70,8 +70,33 @@ def public_checkpoint() -> dict[str, torch.Tensor]:
     return weights | {averaged[name]: weights[name].clone() for name in averaged}
 
 
+def layout2img(folder: Path, note: Callable[[str], None]) -> Path:
+    """The public checkpoint, converted; returns the file."""
+    source, target = folder / 'model.ckpt', folder / 'converted.pth'
+    torch.save(dict(state_dict=public_checkpoint()), source)
+    source.with_suffix('.yaml').write_text(yaml.safe_dump(DESCRIPTION))
+    note('a random public checkpoint')
+    from ldm_to_dive import convert
+    print(convert(Namespace(source=source, description=source.with_suffix('.yaml'), target=target, num_heads=[1],
+                            raw=False, **CATEGORIES)))
+    return target
+
+
+def pipeline(kind: str, folder: Path, note: Callable[[str], None]) -> Path:
+    """A public pipeline, converted; returns the file."""
+    source, target = folder / 'pipeline', folder / 'converted.pth'
+    text = write_pipeline(kind, source)
+    note('a random public pipeline')
+    from diffusers_to_dive import convert
+    print(convert(Namespace(source=source, target=target, text=text, classifier=False, grid=129, unet=None, vae=None,
+                            scheduler=None, text_encoder=None)))
+    shutil.rmtree(source)
+    return target
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('model', nargs='?', choices=('layout2img', *CONFIGS), default='layout2img')
     parser.add_argument('--folder', type=Path, default=Path('work_dirs/published_size'))
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
@@ -84,28 +109,26 @@ def main() -> None:
         started = time.perf_counter()
 
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        source, target = Path(folder) / 'model.ckpt', Path(folder) / 'converted.pth'
-        torch.save(dict(state_dict=public_checkpoint()), source)
-        source.with_suffix('.yaml').write_text(yaml.safe_dump(DESCRIPTION))
-        note('a random public checkpoint')
-        from ldm_to_dive import convert
-        print(convert(Namespace(source=source, description=source.with_suffix('.yaml'), target=target, num_heads=[1],
-                                raw=False, **CATEGORIES)))
+        target = layout2img(Path(folder), note) if args.model == 'layout2img' else pipeline(args.model, Path(folder),
+                                                                                           note)
         note('converted')
         generator = MODELS.build(Config.fromfile(target.with_suffix('.py')).generator).requires_grad_(False)
         note('built')
         state = torch.load(target, map_location='cpu', weights_only=True, mmap=True)['state_dict']
         generator.load_state_dict({key.removeprefix('backbone.'): value for key, value in state.items()})
         note('loaded')
-    latents = generator.encode(torch.zeros(1, 3, 256, 256))
+    side = 256 if args.model == 'layout2img' else 512
+    latents = generator.encode(torch.zeros(1, 3, side, side))
     note('an image encoded')
-    t, rows = torch.tensor([500]), generator.embed(generator.vocabulary.empty()[None]).requires_grad_()
+    boxes = torch.tensor([[0.1, 0.2, 0.6, 0.9], [0.5, 0.3, 0.9, 0.7]])
+    ids = generator.tokenizer.encode(boxes, torch.tensor([3, 60]))
+    t, rows = torch.tensor([500]), generator.embed(ids[None]).requires_grad_()
     with torch.no_grad():
         generator.predict_noise(latents, t, rows)
     note('one forward')
     generator.predict_noise(latents, t, rows).square().mean().backward()
     note('one forward and backward')
-    assert bool(rows.grad.isfinite().all())
+    assert bool(rows.grad.isfinite().all()) and bool(rows.grad.any())
 
 
 if __name__ == '__main__':

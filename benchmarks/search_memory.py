@@ -7,9 +7,8 @@ Weights are not counted, nor what kernels and allocators take beside tensors; th
 import argparse
 import json
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 
 from dive_mmdet.analysis.annotated import load

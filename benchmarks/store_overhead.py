@@ -11,9 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from mmdet.structures import DetDataSample
 from mmengine.evaluator import BaseMetric

@@ -10,9 +10,8 @@ import time
 from contextlib import ExitStack
 from unittest import mock
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from evaluations_per_second import digit_scenes, shipped_detector
 

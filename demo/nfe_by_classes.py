@@ -14,9 +14,8 @@ import sys
 import warnings
 from pathlib import Path
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from classify import DATA_SETS, METHODS, ROOT, weights_of
 from mmengine.hooks import Hook

@@ -6,9 +6,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from mmengine.config import Config, DictAction
 

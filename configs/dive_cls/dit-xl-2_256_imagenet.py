@@ -2,13 +2,11 @@
 # ImageNet validation images of every class. Three things are yours to bring, see `required_files`; a GPU is needed.
 #   python tools/test.py configs/dive_cls/dit-xl-2_256_imagenet.py weights/dit-xl-2_256.pth
 # The bank has the published timesteps 2, 6, ..., 998; their noise is drawn on the CPU and in another order.
-_base_ = ['../_base_/dive_cls.py']
+_base_ = ['../_base_/dive_cls.py', '../_base_/datasets/imagenet.py']
 
 image_size = 256
-data_root = 'data/imagenet/'
 first_stage = 'weights/sd-vae-ft-ema'
 required_files = {
-    data_root + 'val': 'ImageNet validation images, one folder a class (n01440764, ...), from image-net.org',
     first_stage: 'the autoencoder stabilityai/sd-vae-ft-ema, a folder in the format of diffusers, from huggingface.co',
     'weights/dit-xl-2_256.pth': 'DiT-XL-2-256x256.pt of facebookresearch/DiT, put through `python '
                                 'tools/model_converters/dit_to_dive.py DiT-XL-2-256x256.pt weights/dit-xl-2_256.pth '
@@ -33,12 +31,5 @@ model = dict(
         prediction_type='epsilon'),
     head=dict(type='dive_mmdet.ClassHead'))
 
-test_dataloader = dict(
-    batch_size=4, num_workers=2, persistent_workers=True, drop_last=False, collate_fn=dict(type='default_collate'),
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='dive_mmdet.ImageNetPerClass', per_class=2, data_root=data_root, split='val',
-        pipeline=[dict(type='LoadImageFromFile', imdecode_backend='pillow'),
-                  dict(type='dive_mmdet.HalvingCenterCrop', size=image_size),
-                  dict(type='PackInputs', meta_keys=('img_path', 'sample_idx', 'ori_shape', 'img_shape'))]))
-test_evaluator = dict(type='Accuracy', topk=(1, 5))
+test_dataloader = dict(dataset=dict(per_class=2, pipeline=[
+    _base_.read_image, dict(type='dive_mmdet.HalvingCenterCrop', size=image_size), _base_.pack_image]))

@@ -12,6 +12,4 @@ model = dict(
     batch_size=25,  # four times the tokens of 256 pixels
     backbone=dict(denoiser=dict(sample_size=image_size // 8)))
 test_dataloader = dict(dataset=dict(pipeline=[
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
-    dict(type='dive_mmdet.HalvingCenterCrop', size=image_size),
-    dict(type='PackInputs', meta_keys=('img_path', 'sample_idx', 'ori_shape', 'img_shape'))]))
+    _base_.read_image, dict(type='dive_mmdet.HalvingCenterCrop', size=image_size), _base_.pack_image]))

@@ -2,12 +2,10 @@
 # at 512 pixels, 1,000 pairs, 500, 50, 10 and 1 classes kept, squared errors, four validation images of every class. A
 # class is its prompt. A GPU is needed.
 #   python tools/test.py configs/dive_cls/stable-diffusion-2_imagenet.py weights/stable-diffusion-2_imagenet.pth
-_base_ = ['../_base_/dive_cls.py', '../_base_/models/stable_diffusion_512.py']
+_base_ = ['../_base_/dive_cls.py', '../_base_/datasets/imagenet.py', '../_base_/models/stable_diffusion_512.py']
 
 image_size = 512
-data_root = 'data/imagenet/'
 required_files = {
-    data_root + 'val': 'ImageNet validation images, one folder a class (n01440764, ...), from image-net.org',
     'weights/stable-diffusion-2_imagenet.pth': 'stabilityai/stable-diffusion-2-base, converted as '
                                                'configs/dive_cls/README.md says'}
 
@@ -26,12 +24,5 @@ model = dict(
         prediction_type='epsilon'),
     head=dict(type='dive_mmdet.ClassHead'))
 
-test_dataloader = dict(
-    batch_size=4, num_workers=2, persistent_workers=True, drop_last=False, collate_fn=dict(type='default_collate'),
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='dive_mmdet.ImageNetPerClass', per_class=4, data_root=data_root, split='val',
-        pipeline=[dict(type='LoadImageFromFile', imdecode_backend='pillow'),
-                  dict(type='dive_mmdet.HalvingCenterCrop', size=image_size),
-                  dict(type='PackInputs', meta_keys=('img_path', 'sample_idx', 'ori_shape', 'img_shape'))]))
-test_evaluator = dict(type='Accuracy', topk=(1, 5))
+test_dataloader = dict(dataset=dict(per_class=4, pipeline=[
+    _base_.read_image, dict(type='dive_mmdet.HalvingCenterCrop', size=image_size), _base_.pack_image]))

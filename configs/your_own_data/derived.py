@@ -24,8 +24,8 @@ layout_prior = dict(
     prediction_type='epsilon', num_pairs=8)
 preprocessor = dict(
     type='dive_mmdet.GreyOrColourDetPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True)
-# At high noise the layout is all that says where an object ends (docs/tuning_log.md).
-energy = dict(low=400, high=1000, space='sample')
+# Where classes and sides are noticed best: tools/analysis_tools/check_objects.py --windows (docs/tuning_log.md).
+energy = dict(low=0, high=600, space='epsilon')
 
 # ---- what follows: reading and evaluating ----
 num_workers = 2  # processes that read images; 0 reads them in the training's own

@@ -1,10 +1,12 @@
 """Does the energy of the true layout lie below those of layouts with one thing of one object wrong?"""
 from collections.abc import Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from dive_mmdet.diffusion.schedule import PREDICTION_TYPES
 from dive_mmdet.inversion import Likelihood
 from dive_mmdet.inversion.moves import SIDE_MOVES, class_moves, move_boxes
 from dive_mmdet.layout import LayoutVocabulary
@@ -49,8 +51,31 @@ def one_wrong(ids: Tensor, slot: int, vocabulary: LayoutVocabulary, steps: Seque
     return torch.cat([classes, moved[0]]), (valid[0] & whole).view(len(steps), len(SIDE_MOVES))
 
 
-def noticed(likelihood: Likelihood, latents: Tensor, ids: Tensor, steps: Sequence[int] = (1,),
-            batch_size: int = 256) -> Noticed:
+class Asked(NamedTuple):
+    """What was asked about objects, and the errors that answer it.
+
+    Attributes:
+        own: (K, M) bool, the class that an object has.
+        valid: (K, S, 8) bool, which sides could be moved by each of S steps.
+        errors: (K, M + 8 S, P), of the layouts of `one_wrong` on every pair.
+    """
+    own: Tensor
+    valid: Tensor
+    errors: Tensor
+
+    def weighed(self, weight: Tensor, steps: Sequence[int]) -> Noticed:
+        """What is noticed where pairs weigh so much, (P,)."""
+        energy, count = (self.errors.double() * weight).sum(dim=-1), self.own.shape[1]
+        classes, sides = energy[:, :count], energy[:, count:].unflatten(1, self.valid.shape[1:])
+        true = classes.gather(1, self.own.int().argmax(dim=1, keepdim=True))
+        firsts = self.own.gather(1, classes.argmin(dim=1, keepdim=True))
+        rises = torch.where(self.valid, (sides > true[..., None]).double(), torch.nan)
+        shares = rises.transpose(1, 2).flatten(0, 1).nanmean(dim=0).tolist()
+        return Noticed(len(energy), float(firsts.double().mean()), dict(zip(steps, shares)), self.errors.numel())
+
+
+def ask(likelihood: Likelihood, latents: Tensor, ids: Tensor, steps: Sequence[int] = (1,),
+        batch_size: int = 256) -> Asked:
     """Ask a generator about every object of annotated images.
 
     Args:
@@ -63,21 +88,54 @@ def noticed(likelihood: Likelihood, latents: Tensor, ids: Tensor, steps: Sequenc
     Raises:
         ValueError: no image has an object.
     """
-    generator, firsts = likelihood.generator, 0
-    vocabulary, rises, evaluations = generator.vocabulary, [], 0
+    generator = likelihood.generator
+    vocabulary, found = generator.vocabulary, []
     for image, layout in enumerate(ids):
         for slot in vocabulary.is_present(layout).nonzero()[:, 0].tolist():
             layouts, valid = one_wrong(layout, slot, vocabulary, steps)
-            energy = torch.cat([
-                likelihood.energy(latents[image].expand(len(part), -1, -1, -1),
+            errors = torch.cat([
+                likelihood.errors(latents[image].expand(len(part), -1, -1, -1),
                                   generator.embed(part.to(latents.device)), batch_size).cpu()
                 for part in layouts.split(batch_size)])
-            evaluations += len(layouts) * len(likelihood)
-            own = vocabulary.class_ids == vocabulary.objects(layout)[slot, CLASS]
-            classes, sides = energy[:len(own)], energy[len(own):].view(valid.shape)
-            firsts += bool(own[classes.argmin()])
-            rises.append(torch.where(valid, (sides > classes[own]).float(), torch.nan))
-    if not rises:
+            found.append((vocabulary.class_ids == vocabulary.objects(layout)[slot, CLASS], valid, errors))
+    if not found:
         raise ValueError('No image has an object to ask about: give images with annotations.')
-    shares = torch.stack(rises).transpose(1, 2).flatten(0, 1).nanmean(dim=0).tolist()
-    return Noticed(len(rises), firsts / len(rises), dict(zip(steps, shares)), evaluations)
+    return Asked(*(torch.stack(part) for part in zip(*found)))
+
+
+def noticed(likelihood: Likelihood, latents: Tensor, ids: Tensor, steps: Sequence[int] = (1,),
+            batch_size: int = 256) -> Noticed:
+    """What a generator notices under an objective; arguments and errors are those of `ask`."""
+    return ask(likelihood, latents, ids, steps, batch_size).weighed(
+        torch.full((len(likelihood),), 1 / len(likelihood)), steps)
+
+
+class Window(NamedTuple):
+    """An objective's timesteps [low, high) and the space of its error, and what is noticed under it."""
+    low: int
+    high: int
+    space: str
+    noticed: Noticed
+
+
+def windows(likelihood: Likelihood, asked: Asked, steps: Sequence[int], tenths: int = 10,
+            least: int = 2) -> list[Window]:
+    """What is noticed under parts of a bank that covers all timesteps.
+
+    Args:
+        likelihood: that was asked.
+        asked: what it answered.
+        steps: by how many grid steps sides were moved.
+        tenths: equal parts of the timesteps, of which windows are made.
+        least: parts that a window has at least.
+    """
+    schedule, t = likelihood.generator.schedule, likelihood.bank.timesteps.cpu()
+    edges = [round(place * schedule.num_steps / tenths) for place in range(tenths + 1)]
+    found = []
+    for space in PREDICTION_TYPES:
+        weight = schedule.error_weight(t, space) / likelihood.weight.cpu()
+        for low, high in combinations(edges, 2):
+            inside = (t >= low) & (t < high)
+            if high - low >= least * schedule.num_steps / tenths and bool(inside.any()):
+                found.append(Window(low, high, space, asked.weighed(weight * inside / inside.sum(), steps)))
+    return found

@@ -1,5 +1,4 @@
 """What the converters have in common: a generator of others' weights, written whole or not at all."""
-import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from torch import Tensor
 from dive_mmdet.registry import MODELS
 from dive_mmdet.version import __version__
 
-from .publishing import write_whole
+from .publishing import sha256_of, write_whole
 
 
 def write_generator(config: dict, weights: dict[str, Tensor], source: Path, target: Path, meta: dict) -> str:
@@ -31,11 +30,10 @@ def write_generator(config: dict, weights: dict[str, Tensor], source: Path, targ
     own = {} if brought else {key: value for key, value in generator.state_dict().items()
                               if key.startswith('first_stage.')}
     generator.load_state_dict(own | weights)
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    # A copy of each: several names of an original may share memory.
+    digest = sha256_of(source)
     write_whole(target, dict(
         meta=dict(meta, source=source.name, source_sha256=digest, dive_mmdet_version=__version__),
-        state_dict={f'backbone.{key}': value.clone() for key, value in generator.state_dict().items()}))
+        state_dict={f'backbone.{key}': value for key, value in generator.state_dict().items()}))
     header = f'# Of {source.name} (sha256 {digest[:16]}), by a converter in tools/model_converters.\n'
     target.with_suffix('.py').write_text(header + Config(dict(generator=config)).pretty_text)
     count = sum(parameter.numel() for parameter in generator.parameters())

@@ -1,6 +1,5 @@
 """Writing weights: plain tensors and plain metadata, whole or not at all."""
 import hashlib
-import io
 import os
 import re
 from pathlib import Path
@@ -79,11 +78,18 @@ def publish(source: Path, target: Path, half: bool = False, keep: tuple[str, ...
 
 def write_whole(target: Path, checkpoint: dict) -> str:
     """Save a checkpoint whole or not at all; returns the sha256 of the file."""
-    buffer = io.BytesIO()
-    torch.save(checkpoint, buffer)
-    data = buffer.getvalue()
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + '.partial')
-    partial.write_bytes(data)
+    with open(partial, 'wb') as file:  # given its name instead, torch would write that into it
+        torch.save(checkpoint, file)
     os.replace(partial, target)
-    return hashlib.sha256(data).hexdigest()
+    return sha256_of(target)
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file that need not fit the memory."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while part := file.read(2 ** 24):
+            digest.update(part)
+    return digest.hexdigest()

@@ -49,7 +49,8 @@ class DIVEClassifier(InvertsGenerator, BaseClassifier):
         """
         inversion = self.invert(inputs)
         samples = data_samples or [DataSample() for _ in inversion.ids]
-        for sample, scores, label in zip(samples, self.head.scores(inversion.class_energy), inversion.ids[:, 0]):
+        labels = self.backbone.vocabulary.class_labels[inversion.ids[:, 0]]
+        for sample, scores, label in zip(samples, self.head.scores(inversion.class_energy), labels):
             sample.set_pred_score(scores).set_pred_label(label)
         self.describe(samples, inversion)
         return samples

@@ -93,14 +93,9 @@ class DigitSceneComposer:
         side = rng.uniform(self.min_side, self.max_side)
         scale = side / max(height, width)
         angle, shear = rng.uniform(-1, 1, 2) * np.deg2rad([self.max_rotation, self.max_shear])
-        cos, sin = np.cos(angle), np.sin(angle)
-        linear = scale * np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, np.tan(shear)], [0, 1]])
         centre = np.array([columns.min() + (width - 1) / 2, rows.min() + (height - 1) / 2])
         canvas = int(np.ceil(2 * self.max_side))
-        affine = np.column_stack([linear, np.full(2, (canvas - 1) / 2) - linear @ centre])
-        # Averaging before a reduction keeps thin strokes; the interpolation alone would skip pixels.
-        source = cv2.GaussianBlur(digit, (0, 0), 0.4 / scale) if scale < 0.8 else digit
-        stamp = cv2.warpAffine(source, affine, (canvas, canvas), flags=cv2.INTER_LINEAR)
+        stamp = warped(digit, scale, angle, shear, centre, np.full(2, (canvas - 1) / 2), canvas)
         stamp[stamp < INK] = 0
         rows, columns = np.nonzero(stamp)
         return stamp[rows.min():rows.max() + 1, columns.min():columns.max() + 1]
@@ -114,6 +109,17 @@ class DigitSceneComposer:
             if all(_shared(box, other) <= MAX_OVERLAP for other in boxes):
                 return box
         return None
+
+
+def warped(digit: np.ndarray, scale: float, angle: float, shear: float, point: np.ndarray, place: np.ndarray,
+           side: int) -> np.ndarray:
+    """A digit sheared, turned (both in radians) and scaled about a point x, y, which comes to a place, (side, side)."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    linear = scale * np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, np.tan(shear)], [0, 1]])
+    affine = np.column_stack([linear, place - linear @ point])
+    # Averaging before a reduction keeps thin strokes; the interpolation alone would skip pixels.
+    source = cv2.GaussianBlur(digit, (0, 0), 0.4 / scale) if scale < 0.8 else digit
+    return cv2.warpAffine(source, affine, (side, side), flags=cv2.INTER_LINEAR)
 
 
 def _shared(a, b) -> float:

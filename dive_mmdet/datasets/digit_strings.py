@@ -2,13 +2,12 @@
 from dataclasses import dataclass
 from typing import Callable, Sequence
 
-import cv2
 import numpy as np
 from mmengine.dataset import BaseDataset
 
 from dive_mmdet.registry import DATASETS
 
-from .digit_scenes import SPLIT_KEYS
+from .digit_scenes import SPLIT_KEYS, warped
 from .mnist_5k import split_digits
 
 
@@ -49,14 +48,8 @@ class DigitStringComposer:
         """A digit, turned, sheared and shifted at random, as (side, side)."""
         angle, shear = rng.uniform(-1, 1, 2) * np.deg2rad([self.max_rotation, self.max_shear])
         shift = rng.uniform(-1, 1, 2) * self.max_shift
-        scale = self.side / len(digit)
-        cos, sin = np.cos(angle), np.sin(angle)
-        linear = scale * np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, np.tan(shear)], [0, 1]])
         centre, middle = np.full(2, (len(digit) - 1) / 2), np.full(2, (self.side - 1) / 2)
-        affine = np.column_stack([linear, middle + shift - linear @ centre])
-        # Averaging before a reduction keeps thin strokes; the interpolation alone would skip pixels.
-        source = cv2.GaussianBlur(digit, (0, 0), 0.4 / scale) if scale < 0.8 else digit
-        return cv2.warpAffine(source, affine, (self.side, self.side), flags=cv2.INTER_LINEAR)
+        return warped(digit, self.side / len(digit), angle, shear, centre, middle + shift, self.side)
 
 
 class NamedClasses(BaseDataset):

@@ -24,9 +24,9 @@ def data_path() -> Path:
 
 
 @cache
-def load_digits(path: Path | None = None) -> tuple[np.ndarray, np.ndarray]:
+def load_digits() -> tuple[np.ndarray, np.ndarray]:
     """All digits in file order: images (5000, 28, 28) uint8 with ink = 255, and labels (5000,) int64."""
-    with gzip.open(path or data_path(), 'rt') as file:
+    with gzip.open(data_path(), 'rt') as file:
         table = np.loadtxt(file, delimiter=',', dtype=np.int64)
     return table[:, :-1].reshape(-1, SIDE, SIDE).astype(np.uint8), table[:, -1]
 

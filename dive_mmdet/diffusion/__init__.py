@@ -7,11 +7,13 @@ from .first_stage import IdentityFirstStage, KLFirstStage, VQFirstStage
 from .generator import LayoutGenerator
 from .grounding import GroundingEncoder
 from .noise_bank import NoiseBank, stratified_timesteps
+from .prompt_encoder import PromptEncoder
+from .prompt_table import PromptTable
 from .schedule import NoiseSchedule
 from .token_table import ClassTable, TokenTable
 from .token_transformer import TokenTransformer
 
 __all__ = ['BoxChannels', 'ClassGenerator', 'ClassRow', 'ClassTable', 'CoordinateTable', 'DiT', 'DiffusersUNet',
            'GroundingEncoder', 'IdentityFirstStage', 'KLFirstStage', 'LayoutGenerator', 'NoContext', 'NoiseBank',
-           'NoiseSchedule', 'ObjectEncoder', 'PatchTransformer', 'RowSequence', 'SpatialTransformerUNet', 'TokenTable',
-           'TokenTransformer', 'VQFirstStage', 'stratified_timesteps']
+           'NoiseSchedule', 'ObjectEncoder', 'PatchTransformer', 'PromptEncoder', 'PromptTable', 'RowSequence',
+           'SpatialTransformerUNet', 'TokenTable', 'TokenTransformer', 'VQFirstStage', 'stratified_timesteps']

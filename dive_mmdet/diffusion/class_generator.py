@@ -22,16 +22,19 @@ class ClassGenerator(ConditionalGenerator):
         row_std: standard deviation of the rows before training (published: 0.02).
         rows_per_class: S, where a class is a sequence of rows that the denoiser attends to, such as the tokens of its
             prompt; None where it is one row that modulates the denoiser.
+        per_class: T, conditions that mean a class, such as several prompts.
     """
 
     def __init__(self, num_classes: int, row_dim: int, first_stage: dict, schedule: dict, denoiser: dict,
-                 unknown: str = 'null', row_std: float = 0.02, rows_per_class: int | None = None, **options):
+                 unknown: str = 'null', row_std: float = 0.02, rows_per_class: int | None = None,
+                 per_class: int = 1, **options):
         if unknown not in ('null', 'mean'):
             raise ValueError(f"An unknown class is the 'null' row or the 'mean' class row, not '{unknown}'.")
         condition = dict(type='dive_mmdet.ClassRow') if rows_per_class is None else dict(
             type='dive_mmdet.RowSequence', width=row_dim)
-        super().__init__(ClassVocabulary(num_classes), ClassTable(num_classes, row_dim, row_std, rows_per_class),
-                         first_stage, schedule, condition, denoiser, **options)
+        vocabulary = ClassVocabulary(num_classes, per_class)
+        super().__init__(vocabulary, ClassTable(vocabulary.none, row_dim, row_std, rows_per_class), first_stage,
+                         schedule, condition, denoiser, **options)
         self.unknown = self.vocabulary.none if unknown == 'null' else self.vocabulary.any_class
 
     def hide_classes(self, ids: Tensor, probability: float, rng: torch.Generator | None = None) -> Tensor:

@@ -112,6 +112,8 @@ class ConditionalGenerator(BaseModule):
         if getattr(self.condition, 'gives_boxes', False) and not getattr(self.denoiser, 'takes_boxes', False):
             raise ValueError('The condition gives boxes and the denoiser has no gates for them: take a UNet whose '
                              "attention_type is 'gated'.")
+        if hasattr(self.condition, 'require_fit'):
+            self.condition.require_fit(self.vocabulary, self.table)
         given, wanted = (getattr(part, 'context_dim', None) for part in (self.condition, self.denoiser))
         if None not in (given, wanted) and given != wanted:
             raise ValueError(f'The condition gives vectors of {given} numbers and the denoiser attends to such of '

@@ -30,6 +30,7 @@ class CoordinateTable(nn.Module):
                              'or a class there.')
         if class_dim < 1:
             raise ValueError(f'A class vector needs at least one number, got class_dim={class_dim}.')
+        self.vocabulary = vocabulary
         self.grid, self.none, self.num_corners = vocabulary.grid, vocabulary.none, vocabulary.num_corners
         self.weight = nn.Parameter(torch.randn(vocabulary.none - vocabulary.class_offset, class_dim))
 
@@ -44,11 +45,7 @@ class CoordinateTable(nn.Module):
         Raises:
             ValueError: an id outside the vocabulary.
         """
-        if ids.numel() and (int(ids.min()) < 0 or int(ids.max()) > self.none):
-            wrong = int(ids.min()) if int(ids.min()) < 0 else int(ids.max())
-            raise ValueError(f'Id {wrong} is none of the vocabulary, whose corners are 0 to {self.num_corners - 1}, '
-                             f'classes up to {self.none - 1} and none {self.none}: tokenise with the vocabulary of '
-                             'this generator.')
+        self.vocabulary.require_known(ids)
         is_corner, is_class = ids < self.num_corners, (ids >= self.num_corners) & (ids < self.none)
         vectors = nn.functional.embedding((ids - self.num_corners).clamp(0, len(self.weight) - 1), self.weight)
         rows = torch.cat([torch.ones_like(vectors[..., :1]), vectors], dim=-1) * is_class[..., None]

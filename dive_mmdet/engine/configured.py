@@ -18,11 +18,10 @@ TOLD_OTHERWISE = {'load_from', 'resume', 'work_dir'}
 OF_OUR_TOOLS = {'required_files', 'tuning_dataset'}
 
 
-def add_arguments(parser: argparse.ArgumentParser, checkpoint: bool = True) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What names a config, its weights, other images than its own, and other settings."""
     parser.add_argument('config')
-    if checkpoint:
-        parser.add_argument('checkpoint')
+    parser.add_argument('checkpoint')
     parser.add_argument('--ann-file', default=None, help="relative to the data root, instead of the config's")
     parser.add_argument('--img-prefix', default=None, help="relative to the data root, instead of the config's")
     parser.add_argument('--images', type=at_least_one, default=None, help='the first ones only')

@@ -22,11 +22,10 @@ class AdviceHook(Hook):
 
     Args:
         image_size: side of the square that images are resized to.
-        prefix: of the check's metrics.
     """
 
-    def __init__(self, image_size: int, prefix: str = 'conditioning'):
-        self.image_size, self.prefix = image_size, prefix
+    def __init__(self, image_size: int):
+        self.image_size = image_size
 
     def before_train(self, runner: Runner) -> None:
         """Called before the first step."""
@@ -41,7 +40,7 @@ class AdviceHook(Hook):
         if 2 * runner.iter < runner.max_iters:
             return
         for kind, cure in CURES.items():
-            rate = (metrics or {}).get(f'{self.prefix}/win_rate_{kind}')
+            rate = (metrics or {}).get(f'conditioning/win_rate_{kind}')
             if rate is not None and rate < NEAR_CHANCE:
                 runner.logger.warning(f'The true layout is preferred to a wrong one ({kind}) in {rate:.0f} % of the '
                                       f'images, and 50 is chance: {cure}.')

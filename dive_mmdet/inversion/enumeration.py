@@ -43,9 +43,9 @@ class AdaptiveEnumeration:
         meter, trace = Meter(posterior, self.max_nfe), Trace(posterior)
         classes = self._compared(posterior)
         energy = race_classes(posterior, meter, classes, self.race.stages(num_pairs, classes.shape[1]), trace)
-        by_class = torch.full((len(posterior), num_classes), float('inf')).scatter(1, classes, energy)
-        return Inversion(ids=by_class.argmin(dim=1, keepdim=True), energy=by_class.amin(dim=1),
-                         nfe=posterior.nfe.clone(), trace=trace.courses, class_energy=by_class)
+        by_id = torch.full((len(posterior), num_classes), float('inf')).scatter(1, classes, energy)
+        return Inversion(ids=by_id.argmin(dim=1, keepdim=True), energy=by_id.amin(dim=1), nfe=posterior.nfe.clone(),
+                         trace=trace.courses, class_energy=posterior.vocabulary.by_class(by_id))
 
     def most_nfe(self, num_pairs: int, num_classes: int) -> float:
         """Evaluations that an image costs at most."""

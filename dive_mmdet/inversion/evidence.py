@@ -49,7 +49,7 @@ def class_energy(posterior: Posterior) -> Tensor:
     classes = posterior.vocabulary.class_ids
     images = torch.arange(len(posterior)).repeat_interleave(len(classes))
     known = posterior.known(images, classes.repeat(len(posterior))[:, None])
-    return known.view(len(posterior), -1).nan_to_num(nan=float('inf'))
+    return posterior.vocabulary.by_class(known.view(len(posterior), -1).nan_to_num(nan=float('inf')))
 
 
 def conclusion_nfe(posterior: Posterior, objects: Tensor) -> Tensor:

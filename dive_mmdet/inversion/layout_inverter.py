@@ -65,19 +65,26 @@ class LayoutInverter:
 
     def invert(self, posterior: Posterior) -> Inversion:
         """Search the layouts of N images side by side."""
-        vocabulary, count = posterior.vocabulary, min(self.pairs, posterior.num_pairs)
-        judging = judging_nfe(posterior.num_pairs, vocabulary, self.rescore, self.likely)
+        state, trace = self.start(posterior), Trace(posterior)
+        trace.add(state.images, state.ids, state.energy)
+        self._search(state, trace)
+        return self.finish(state, trace)
+
+    def start(self, posterior: Posterior, ids: Tensor | None = None) -> SearchState:
+        """Where a search of N images begins: at layouts (N, L), empty ones by default."""
+        judging = judging_nfe(posterior.num_pairs, posterior.vocabulary, self.rescore, self.likely)
         meter = Meter(posterior, self.max_nfe, judging)
         self._prepare(posterior)
-        images, trace = torch.arange(len(posterior)), Trace(posterior)
-        state = SearchState(posterior, meter, images, vocabulary.empty().repeat(len(images), 1),
-                            object_cost=self.object_cost, pairs=count, joint=self.joint)
-        trace.add(images, state.ids, state.energy)
-        self._search(state, trace)
-        state.extend(posterior.num_pairs)
-        trace.add(images, state.ids, state.energy)
-        self._note(state, trace, self.last_steps(state, images))
-        meter.judge()
+        ids = posterior.vocabulary.empty().repeat(len(posterior), 1) if ids is None else ids
+        return SearchState(posterior, meter, torch.arange(len(posterior)), ids, object_cost=self.object_cost,
+                           pairs=min(self.pairs, posterior.num_pairs), joint=self.joint)
+
+    def finish(self, state: SearchState, trace: Trace) -> Inversion:
+        """The last look at the objects, on the whole bank, and what is known about the answer."""
+        state.extend(state.posterior.num_pairs)
+        trace.add(state.images, state.ids, state.energy)
+        self._note(state, trace, self.last_steps(state, torch.arange(len(state))))
+        state.meter.judge()
         return self._conclude(state, trace)
 
     def _prepare(self, posterior: Posterior) -> None:

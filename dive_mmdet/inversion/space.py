@@ -2,7 +2,7 @@
 import torch
 from torch import Tensor, nn
 
-from dive_mmdet.diffusion import CoordinateTable
+from dive_mmdet.diffusion import CoordinateTable, PromptTable
 from dive_mmdet.layout import ClassVocabulary, LayoutVocabulary
 from dive_mmdet.layout.vocabulary import CLASS
 
@@ -125,8 +125,78 @@ class CoordinateSpace(ConditionSpace):
         return self.class_ids[score.argmax(dim=-1)]
 
 
+class PromptSpace(ConditionSpace):
+    """Conditions whose rows are the words of a prompt: a place goes to the nearest place, a class to the nearest class.
+
+    Classes have different numbers of words; the distance of one is the mean over those that it has. Whether there is a
+    word is no number that a gradient moves: what a random condition draws of that stays.
+
+    Args:
+        vocabulary, distance: as in `ConditionSpace`.
+        table: of words, frozen.
+
+    Raises:
+        ValueError: an unknown distance, or cosine with a word of zeros.
+    """
+
+    def __init__(self, vocabulary: LayoutVocabulary, table: PromptTable, distance: str = 'l2'):
+        if distance not in DISTANCES:
+            raise ValueError(f"Unknown distance '{distance}': use one of {', '.join(DISTANCES)}.")
+        self.vocabulary, self.words, self.distance = vocabulary, table, distance
+        device = table.weight.device
+        self.class_ids = vocabulary.class_ids.to(device)
+        of_classes = self.words(self.class_ids).detach()                              # (C, M, D)
+        self.classes, self.has_word = of_classes[..., 1:], of_classes[..., 0]
+        self.places = table.places.detach()[:, None]                                  # (n n, 1, W)
+        self.is_class = (vocabulary.slot_kinds == CLASS).to(device)                   # (L,)
+        if distance == 'cosine' and any(bool((each.norm(dim=-1) == 0).any()) for each in (
+                self.places, self.classes[self.has_word > 0])):
+            raise ValueError('A word is zero, which has no direction: use the l2 distance.')
+
+    def rows(self, ids: Tensor) -> Tensor:
+        """Rows of ids, (..., L) -> (..., L M, D), on the table's device."""
+        return self.words(ids.to(self.class_ids.device)).detach().flatten(-3, -2)
+
+    def random(self, count: int, generator: torch.Generator) -> Tensor:
+        """Start vectors (count, L M, D): words normal as those of classes or places are, an object in half of the
+        slots, each class of one word."""
+        length, words, width = self.vocabulary.length, *self.classes.shape[1:]
+        noise = torch.randn(count, length, words, width, generator=generator).to(self.classes)
+        known = self.classes[self.has_word > 0]
+        classes = known.mean() + known.std() * noise
+        places = self.places.mean() + self.places.std() * noise
+        vectors = torch.where(self.is_class[:, None, None], classes, places)
+        there = torch.rand(count, length, generator=generator).round().to(vectors)
+        rows = nn.functional.pad(vectors, (1, 0))
+        rows[:, :, -1, 0] = torch.where(self.is_class, there, 1.0)
+        return rows.flatten(1, 2)
+
+    def nearest(self, v: Tensor) -> Tensor:
+        """Ids that rows stand for, (B, L M, D) -> (B, L)."""
+        v = v.unflatten(1, (self.vocabulary.length, -1))                              # (B, L, M, D)
+        ids = torch.empty(v.shape[:2], dtype=torch.long, device=v.device)
+        of_classes = self._nearest(v[:, self.is_class, :, 1:], self.classes, self.has_word)
+        ids[:, self.is_class] = torch.where(v[:, self.is_class, -1, 0] < 0.5, self.vocabulary.none,
+                                            self.class_ids[of_classes])
+        of_places = v[:, ~self.is_class, -1:, 1:]
+        ids[:, ~self.is_class] = self._nearest(of_places, self.places, of_places.new_ones(len(self.places), 1))
+        return self.vocabulary.settled(ids)
+
+    def _nearest(self, v: Tensor, words: Tensor, has_word: Tensor) -> Tensor:
+        """(B, P, M, W), (R, M, W), (R, M) -> places among the R, (B, P)."""
+        weight = has_word / has_word.sum(dim=1, keepdim=True)
+        if self.distance == 'cosine':
+            v, words = nn.functional.normalize(v, dim=-1), nn.functional.normalize(words, dim=-1)
+        score = 2 * torch.einsum('bpmw,rmw->bpr', v, words * weight[..., None])
+        if self.distance != 'cosine':
+            score = score - (words.square().sum(dim=-1) * weight).sum(dim=1) - v.square().sum(dim=-1) @ weight.T
+        return score.argmax(dim=-1)
+
+
 def space_of(generator: nn.Module, distance: str) -> ConditionSpace:
     """The space of a generator's conditions."""
     if isinstance(generator.table, CoordinateTable):
         return CoordinateSpace(generator.vocabulary, generator.table, distance)
+    if isinstance(generator.table, PromptTable):
+        return PromptSpace(generator.vocabulary, generator.table, distance)
     return ConditionSpace(generator.vocabulary, generator.table.weight, distance)

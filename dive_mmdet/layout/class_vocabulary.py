@@ -6,10 +6,13 @@ from torch import Tensor
 
 
 class ClassVocabulary:
-    """A condition of one token: a class 0 .. C - 1; the null class C follows them and is never an answer.
+    """A condition of one token: a class 0 .. C - 1; the null class follows them and is never an answer.
+
+    Where T conditions mean a class, the ids of class c are c T .. c T + T - 1, and the best of them speaks for it.
 
     Args:
         num_classes: C.
+        per_class: T.
 
     Raises:
         ValueError: there is no class.
@@ -18,18 +21,33 @@ class ClassVocabulary:
     length = 1
     has_objects = False
 
-    def __init__(self, num_classes: int):
-        if num_classes < 1:
-            raise ValueError(f'A vocabulary of classes needs num_classes >= 1, got {num_classes}.')
+    def __init__(self, num_classes: int, per_class: int = 1):
+        if num_classes < 1 or per_class < 1:
+            raise ValueError(f'A vocabulary of classes needs num_classes >= 1, got {num_classes}, of at least one '
+                             f'condition each, got {per_class}.')
         self.num_classes = self.num_labels = num_classes
-        self.none, self.num_tokens = num_classes, num_classes + 1
+        self.per_class, self.none = per_class, num_classes * per_class
+        self.num_tokens = self.none + 1
         # Stands for an unknown class in questions to a generator.
         self.any_class = self.num_tokens
 
     @cached_property
     def class_ids(self) -> Tensor:
-        """(C,)."""
-        return torch.arange(self.num_classes)
+        """Ids that an answer may be, (C T,)."""
+        return torch.arange(self.none)
+
+    @cached_property
+    def class_labels(self) -> Tensor:
+        """Which classes they mean, (C T,)."""
+        return self.class_ids // self.per_class
+
+    def by_class(self, energy: Tensor) -> Tensor:
+        """The least energy of each class's conditions, (..., C T) -> (..., C)."""
+        return energy.unflatten(-1, (self.num_classes, self.per_class)).amin(dim=-1)
+
+    def meaning(self, labels: Tensor) -> Tensor:
+        """Ids that mean classes, (k,) -> (k, T)."""
+        return labels[:, None] * self.per_class + torch.arange(self.per_class, device=labels.device)
 
     @property
     def known_class_ids(self) -> Tensor:

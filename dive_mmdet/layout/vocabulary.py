@@ -77,6 +77,14 @@ class LayoutVocabulary:
         # Ids that an answer may name a class with, (M,), and the labels of the data set that they mean.
         self.class_ids, self.class_labels = categories + self.class_offset, labels % self.num_labels
 
+    def require_known(self, ids: Tensor) -> None:
+        """Raises ValueError where an id is none of the vocabulary, whose classes follow the corners."""
+        if ids.numel() and (int(ids.min()) < 0 or int(ids.max()) > self.none):
+            wrong = int(ids.min()) if int(ids.min()) < 0 else int(ids.max())
+            raise ValueError(f'Id {wrong} is none of the vocabulary, whose corners are 0 to {self.num_corners - 1}, '
+                             f'classes up to {self.none - 1} and none {self.none}: tokenise with the vocabulary of '
+                             'this generator.')
+
     @property
     def num_class_ids(self) -> int:
         """M, how many class ids an answer may take."""

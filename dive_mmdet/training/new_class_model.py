@@ -8,7 +8,7 @@ from torch.func import functional_call
 
 from dive_mmdet.checkpoints.class_names import class_names, require_new
 from dive_mmdet.checkpoints.untrusted import load_untrusted, state_dict_of
-from dive_mmdet.layout import LayoutVocabulary
+from dive_mmdet.diffusion.conditional import ConditionalGenerator
 from dive_mmdet.registry import MODELS
 
 TABLE = 'backbone.table.weight'
@@ -43,7 +43,7 @@ class NewClassModel(BaseModel):
         self.trainer = MODELS.build(trainer).requires_grad_(False)
         backbone, checkpoint = self.trainer.backbone, load_untrusted(generator)
         vocabulary = backbone.vocabulary
-        _require_room(vocabulary, classes)
+        _require_room(backbone, classes)
         old = class_names(checkpoint)
         if old is not None:
             require_new(classes, old, generator)
@@ -79,7 +79,11 @@ def with_row(table: Tensor, row: Tensor, place: int) -> Tensor:
     return torch.cat([table[:place], row[None].to(table), table[place:]])
 
 
-def _require_room(vocabulary: LayoutVocabulary, classes: Sequence[str]) -> None:
+def _require_room(generator: ConditionalGenerator, classes: Sequence[str]) -> None:
+    vocabulary = generator.vocabulary
+    if not hasattr(generator.table, 'first_class') and vocabulary.has_objects:
+        raise ValueError(f'A {type(generator.table).__name__} has several rows a class, of which one alone cannot be '
+                         'learned here: take a generator whose classes have a row each.')
     if not getattr(vocabulary, 'num_added', 0):
         raise ValueError("The new class must be one that the vocabulary counts as added: give the trainer's vocabulary "
                          'num_added=1, or one more than before; only layouts can be given classes.')

@@ -1,9 +1,11 @@
 """Public pipelines in diffusers' format, as small as they get; their weights are the same on every machine."""
+import json
 from zlib import crc32
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from safetensors.torch import save_file
 
 SIDE = 8  # of the latents, whose images have 16 pixels a side
 # GLIGEN as of Stable Diffusion 1, and iGLIGEN as of 2, which has other heads, a wider context and predicts v.
@@ -52,3 +54,10 @@ def save(made, folder):
     for name, part in made.items():
         part.save_pretrained(folder / name)
     return folder
+
+
+def save_text_encoder(recorded, folder):
+    """As transformers writes it, from what tests/helpers/record_pipelines.py recorded of one."""
+    folder.mkdir(parents=True)
+    (folder / 'config.json').write_text(json.dumps(recorded['config']))
+    save_file(recorded['state_dict'], folder / 'model.safetensors')

@@ -3,7 +3,7 @@ import pytest
 import torch
 from helpers.painting import PaintingGenerator
 
-from dive_mmdet.analysis.noticed import noticed, one_wrong
+from dive_mmdet.analysis.noticed import ask, noticed, one_wrong, windows
 from dive_mmdet.inversion import Likelihood
 from dive_mmdet.inversion.moves import corners_to_steps
 
@@ -59,3 +59,27 @@ def test_images_without_objects_are_told():
     generator = PaintingGenerator()
     with pytest.raises(ValueError, match='No image has an object to ask about'):
         noticed(Likelihood(generator, num_pairs=2), torch.zeros(1, 1, 16, 16), generator.vocabulary.empty()[None])
+
+
+def test_windows_are_what_an_objective_of_these_timesteps_and_this_space_notices():
+    """The generator listens from t = 500 on, so a window below it notices nothing."""
+    class Listens(PaintingGenerator):
+        def predict_noise(self, x_t, t, rows):
+            nothing = self.embed(self.vocabulary.empty()[None]).expand_as(rows)
+            return super().predict_noise(x_t, t, torch.where(t[:, None, None] < 500, nothing, rows))
+
+    generator, steps = Listens(), (1, 2)
+    ids = torch.stack([generator.layout(*objects) for objects in LAYOUTS])
+    noise = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    images = noise + generator.paint(generator.embed(ids))
+    bank = dict(num_pairs=10, low=0, high=1000)
+    likelihood = Likelihood(generator, **bank)
+    found = {window[:3]: window.noticed for window in windows(likelihood, ask(likelihood, images, ids, steps), steps)}
+    assert len(found) == 3 * (55 - 10)
+    for (_, high, _), what in found.items():
+        if high <= 500:
+            assert what.sides == {1: 0.0, 2: 0.0}
+        else:
+            assert min(what.sides.values()) > 0.5
+    for space in ('sample', 'v_prediction'):
+        assert found[0, 1000, space] == noticed(Likelihood(generator, **bank, space=space), images, ids, steps)

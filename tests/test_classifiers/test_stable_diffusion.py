@@ -50,10 +50,11 @@ def images(count=2):
     return torch.rand(count, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-def by_hand(kind, bank):
+def by_hand(kind, bank, prompts=None):
     """Mean squared errors of the noise, (N, C, P), one question at a time."""
     settings, text = KINDS[kind]
-    parts, prompts = tiny.parts(**settings), torch.load(DATA / text, weights_only=True)['state_dict']['prompts']
+    parts = tiny.parts(**settings)
+    prompts = torch.load(DATA / text, weights_only=True)['state_dict']['prompts'] if prompts is None else prompts
     schedule, predicts_v = parts['scheduler'], settings.get('prediction_type') == 'v_prediction'
     errors = torch.empty(2, len(prompts), PAIRS)
     with torch.no_grad():
@@ -121,6 +122,29 @@ def test_the_published_inversion_moves_all_rows_of_a_prompt(converted):
     assert all((each['gradient'].abs().amax(dim=2) > 0).all() for each in seen if 'gradient' in each)
     energies = build(converted, WHOLE_BANK).invert(images()).class_energy
     torch.testing.assert_close(found.energy, energies.gather(1, found.ids)[:, 0])
+
+
+def test_the_best_of_several_prompts_speaks_for_a_class(tmp_path):
+    """As in diffusion-classifier's `eval_prob_adaptive.py`, whose prompts name their classes."""
+    settings, _ = KINDS['1']
+    tiny.save(tiny.parts(**settings), tmp_path / 'pipeline')
+    assert run('diffusers_to_dive', tmp_path / 'pipeline', tmp_path / 'out.pth', '--text', DATA / 'prompts_text.pth',
+               '--classifier') == ''
+    built = Config.fromfile(tmp_path / 'out.py').generator, torch.load(tmp_path / 'out.pth', weights_only=True)
+    model = build((built[0], built[1]['state_dict']), WHOLE_BANK)
+    prompts = torch.load(DATA / 'prompts_text.pth', weights_only=True)['state_dict']['prompts']
+    alone = torch.load(DATA / 'gligen_text.pth', weights_only=True)['state_dict']['prompts']
+    torch.testing.assert_close(prompts[::2], alone)
+    errors = by_hand('1', model.likelihood.bank, prompts).mean(dim=2)
+    found, samples = model.invert(images()), model.predict(images())
+    torch.testing.assert_close(found.class_energy, errors.view(2, 3, 2).amin(dim=2), rtol=1e-5, atol=1e-6)
+    assert torch.equal(found.ids[:, 0], errors.argmin(dim=1)) and found.nfe.tolist() == [6 * PAIRS] * 2
+    assert [int(sample.pred_label) for sample in samples] == (errors.argmin(dim=1) // 2).tolist()
+    assert samples[0].pred_score.shape == (3,)
+    race = build((built[0], built[1]['state_dict']), dict(type='dive_mmdet.AdaptiveEnumeration',
+                                                          race=dict(pairs=[2], keep=[3])))
+    assert [int(sample.pred_label) for sample in race.predict(images())] == [
+        int(each) for each in race.backbone.vocabulary.class_labels[race.invert(images()).ids[:, 0]]]
 
 
 def test_a_text_without_prompts_is_refused(kind, converted, tmp_path):

@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.published_tokens import build_tokens
 from mmdet.datasets import CocoDataset
 from mmdet.evaluation import get_classes
 from mmengine.config import Config
 
-from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary, build_tokens
+from dive_mmdet.layout import LayoutTokenizer, LayoutVocabulary
 
 OPEN_IMAGES = get_classes('oid_v6')
 

@@ -11,7 +11,7 @@ CONFIGS = sorted(path for path in (ROOT / 'configs').rglob('*.py')
                  if '_base_' not in path.parts and path.name not in ('data.py', 'derived.py', 'prior.py')
                  and not path.stem.startswith('learn')
                  and 'layout2img' not in path.stem  # those are built in test_layout2img.py
-                 and not {'gligen', 'stable-diffusion-2'} & {path.parent.name, path.stem.split('_')[0]}
+                 and not {'gligen', 'geodiffusion', 'stable-diffusion-2'} & {path.parent.name, path.stem.split('_')[0]}
                  and not path.stem.endswith('_imagenet'))
 NEEDS_WEIGHTS = 'prior'
 DIVE = ROOT / 'configs/dive/dive_digit-scenes.py'

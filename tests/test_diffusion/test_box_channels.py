@@ -36,38 +36,35 @@ def rows_of(objects, vectors, slots=4):
     return rows
 
 
-def maps_by_hand(objects, vectors, side=SIDE, edge=EDGE, waves=1):
+def maps_by_hand(objects, vectors, edge=EDGE):
     """One pixel, one object, one channel at a time, in numpy."""
     def sigmoid(z):
         return 1 / (1 + math.exp(-z))
 
     vectors = vectors.numpy().astype(np.float64)
-    maps = np.zeros((3 + 4 * waves + vectors.shape[1], side, side))
+    maps = np.zeros((7 + vectors.shape[1], SIDE, SIDE))
     for label, *box in objects:
-        x0, y0, x1, y1 = (value * side / SIDE for value in box)
-        for row in range(side):
-            for column in range(side):
+        x0, y0, x1, y1 = box
+        for row in range(SIDE):
+            for column in range(SIDE):
                 x, y = column + 0.5, row + 0.5
                 mask = (sigmoid((x - x0) / edge) * sigmoid((x1 - x) / edge)
                         * sigmoid((y - y0) / edge) * sigmoid((y1 - y) / edge))
                 u = min(max((x - (x0 + x1) / 2) / (max(x1 - x0, 1) / 2), -1), 1)
                 v = min(max((y - (y0 + y1) / 2) / (max(y1 - y0, 1) / 2), -1), 1)
                 values = [1, u, v]
-                for wave in range(1, waves + 1):
-                    for place in (u, v):
-                        values += [math.sin(wave * math.pi * place), math.cos(wave * math.pi * place)]
+                for place in (u, v):
+                    values += [math.sin(math.pi * place), math.cos(math.pi * place)]
                 maps[:, row, column] += mask * np.array([*values, *vectors[label]])
     return torch.from_numpy(maps)
 
 
-@pytest.mark.parametrize('waves', [0, 1, 2])
 @pytest.mark.parametrize('name', BOXES)
-def test_maps_are_those_of_a_loop(name, waves, device):
-    channels = BoxChannels(SIDE, class_dim=2, edge=EDGE, waves=waves).to(device)
+def test_maps_are_those_of_a_loop(name, device):
+    channels = BoxChannels(SIDE, class_dim=2, edge=EDGE).to(device)
     maps = channels(rows_of(BOXES[name], vectors()).to(device))
-    assert maps.shape == (1, channels.out_channels, SIDE, SIDE) == (1, 5 + 4 * waves, SIDE, SIDE)
-    torch.testing.assert_close(maps[0].cpu().double(), maps_by_hand(BOXES[name], vectors(), waves=waves), rtol=1e-5,
-                               atol=1e-5)
+    assert maps.shape == (1, channels.out_channels, SIDE, SIDE) == (1, 9, SIDE, SIDE)
+    torch.testing.assert_close(maps[0].cpu().double(), maps_by_hand(BOXES[name], vectors()), rtol=1e-5, atol=1e-5)
 
 
 def test_a_pixel_by_hand():
@@ -84,18 +81,6 @@ def test_sharp_edges_make_a_box_of_ones():
     box = torch.zeros(SIDE, SIDE)
     box[1:5, 2:6] = 1
     assert torch.equal(maps[0, 0], box)
-
-
-def test_a_drawing_finer_than_the_latents_is_folded_into_channels():
-    """Pixel (1, 2) of a square of 2 x 2 in the drawing of twice the side, channel by channel."""
-    fine, objects = BoxChannels(SIDE, class_dim=2, edge=EDGE, fold=2), BOXES['nested']
-    maps, drawn = fine(rows_of(objects, vectors())), maps_by_hand(objects, vectors(), side=2 * SIDE)
-    assert maps.shape == (1, fine.out_channels, SIDE, SIDE) == (1, 9 * 4, SIDE, SIDE)
-    for channel in range(9):
-        for dy in range(2):
-            for dx in range(2):
-                torch.testing.assert_close(maps[0, 4 * channel + 2 * dy + dx].double(), drawn[channel, dy::2, dx::2],
-                                           rtol=1e-5, atol=1e-5)
 
 
 def test_the_order_of_objects_carries_no_meaning():
@@ -162,11 +147,9 @@ def test_rows_come_from_a_table_of_coordinates():
     torch.testing.assert_close(rows, rows_of(objects, table.weight.detach()), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize('arguments, sentence', [
-    (dict(edge=0.0), r'edge > 0, fold >= 1 and waves >= 0, got edge=0.0'), (dict(fold=0), 'got edge=0.5, fold=0')])
-def test_impossible_drawings_are_refused(arguments, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        BoxChannels(SIDE, **arguments)
+def test_impossible_drawings_are_refused():
+    with pytest.raises(ValueError, match='Boxes are drawn with edge > 0, got edge=0.0'):
+        BoxChannels(SIDE, edge=0.0)
 
 
 @pytest.mark.parametrize('value', [math.nan, math.inf])

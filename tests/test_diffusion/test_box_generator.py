@@ -111,8 +111,7 @@ def test_a_checkpoint_with_a_table_of_corners_is_refused(tmp_path):
 @pytest.mark.parametrize('changes, sentence', [
     (dict(channels=dict(class_dim=3)), r'drawn in 10 channels and the denoiser wants 11: set its condition_channels '
                                        'to 10'),
-    (dict(channels=dict(sample_size=8)), 'drawn for latents of side 8 and the denoiser has a side of 16'),
-    (dict(channels=dict(sample_size=8, fold=2)), 'drawn in 44 channels and the denoiser wants 11')])
+    (dict(channels=dict(sample_size=8)), 'drawn for latents of side 8 and the denoiser has a side of 16')])
 def test_channels_that_do_not_fit_are_refused(changes, sentence):
     with pytest.raises(ValueError, match=sentence):
         generator_of(**changes)

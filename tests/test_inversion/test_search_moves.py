@@ -4,9 +4,7 @@ import torch
 from helpers.painting import PaintingGenerator, objects_of
 
 from dive_mmdet.inversion import LayoutInverter
-from dive_mmdet.inversion.meter import Meter
 from dive_mmdet.inversion.moves import SIDE_MOVES, move_boxes
-from dive_mmdet.inversion.search.state import SearchState
 from dive_mmdet.inversion.trace import Trace
 
 WHOLE = (1, 2, 2, 8, 12)
@@ -18,13 +16,10 @@ ROW = torch.zeros(1, dtype=torch.long)
 
 def ready(generator, truth, start, num_pairs=4, **changes):
     """A search and where it stands at a start, judged on the whole bank."""
-    settings = dict(anchors=dict(scales=[0.25, 0.4], ratios=[1.0, 0.5, 2.0]), object_cost=0.001)
+    settings = dict(anchors=dict(scales=[0.25, 0.4], ratios=[1.0, 0.5, 2.0]), object_cost=0.001, pairs=num_pairs)
     inverter = LayoutInverter(**{**settings, **changes})
     posterior = generator.posterior([generator.layout(*truth)], num_pairs)
-    inverter._prepare(posterior)
-    meter = Meter(posterior, float('inf'), torch.zeros_like)
-    return inverter, SearchState(posterior, meter, ROW, generator.layout(*start)[None],
-                                 object_cost=inverter.object_cost, pairs=num_pairs)
+    return inverter, inverter.start(posterior, generator.layout(*start)[None])
 
 
 def rearranged(generator, truth, start, **changes):
@@ -93,8 +88,7 @@ def test_several_images_are_rearranged_each_by_itself():
     start = [[(1, 2, 2, 8, 7), (1, 2, 7, 8, 12)], [], [(1, 2, 2, 14, 14)]]
     inverter, _ = ready(generator, [WHOLE], [WHOLE])
     posterior = generator.posterior([generator.layout(*scene) for scene in truth])
-    state = SearchState(posterior, Meter(posterior, float('inf'), torch.zeros_like), torch.arange(3),
-                        torch.stack([generator.layout(*scene) for scene in start]), object_cost=0.001, pairs=4)
+    state = inverter.start(posterior, torch.stack([generator.layout(*scene) for scene in start]))
     assert inverter.rearrange_objects(state, torch.arange(3)).tolist() == [True, False, True]
     assert [objects_of(generator, ids) for ids in state.ids] == [set(scene) for scene in truth]
 
@@ -117,7 +111,7 @@ def test_objects_are_added_in_the_order_of_gain_for_area(area_exponent, first):
     move.dictionary.boxes = torch.tensor([[2, 4, 8, 8], [9, 4, 14, 8], [2, 4, 14, 8]])
     move.dictionary.best = lambda posterior, images, ids, count, iou: torch.arange(3).repeat(len(ids), 1)
     move.polish = inverter.polish.moves[1]  # classes alone
-    assert bool(move._once(state, ROW)) and objects_of(generator, state.ids[0]) == first
+    assert bool(move.once(state, ROW)) and objects_of(generator, state.ids[0]) == first
 
 
 @pytest.mark.parametrize('candidates', [1, 2, 4])
@@ -130,7 +124,7 @@ def test_of_the_candidates_the_best_is_added_whatever_its_rank(candidates):
     move.dictionary.boxes = boxes
     move.dictionary.best = lambda posterior, images, ids, count, iou: torch.arange(count).repeat(len(ids), 1)
     move.polish = inverter.polish.moves[1]
-    assert bool(move._once(state, ROW))
+    assert bool(move.once(state, ROW))
     assert objects_of(generator, state.ids[0]) == {(1, *boxes[candidates - 1].tolist())}
 
 
@@ -155,8 +149,7 @@ def test_the_last_look_renames_and_removes():
     truth = {(0, 1, 1, 7, 6), (2, 9, 8, 15, 15)}
     for start in ([(1, 2, 1, 7, 6), (0, 9, 9, 15, 15)], [*truth, (0, 2, 10, 6, 14)]):
         inverter, state = ready(generator, truth, start)
-        inverter.last_steps(state, ROW)
-        found = inverter._conclude(state, Trace(state.posterior))
+        found = inverter.finish(state, Trace(state.posterior))
         assert objects_of(generator, found.ids[0]) == truth
 
 
@@ -166,8 +159,7 @@ def test_no_step_and_no_class_is_better_after_the_last_look():
     truth, start = [(0, 1, 1, 7, 6), (2, 9, 8, 15, 15)], [(0, 2, 1, 8, 6), (1, 9, 9, 14, 15)]
     inverter, state = ready(generator, truth, start, num_pairs=16, rescore=dict(
         rungs=(16,), rounds=20, class_pairs=16, class_keep=3))
-    inverter.last_steps(state, ROW)
-    found = inverter._conclude(state, Trace(state.posterior))
+    found = inverter.finish(state, Trace(state.posterior))
     ids, posterior = found.ids, generator.posterior([generator.layout(*truth)], num_pairs=16)
     least = float(posterior.energy(ROW, ids))
     torch.testing.assert_close(float(found.energy), least)

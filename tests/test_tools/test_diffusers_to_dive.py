@@ -117,6 +117,61 @@ def test_another_text_encoder_is_refused(pipeline, tmp_path):
     assert 'holds no encoded text' in convert(pipeline, tmp_path / 'out.pth', text=tmp_path / 'other.pth')
 
 
+@pytest.fixture
+def geodiffusion(tmp_path):
+    folder = tiny.save(tiny.parts(attention_type='default'), tmp_path / 'geodiffusion')
+    tiny.save_text_encoder(torch.load(DATA / 'geodiffusion_calls.pth', weights_only=True), folder / 'text_encoder')
+    return folder
+
+
+def change_text_encoder(folder, change):
+    path = folder / 'text_encoder/model.safetensors'
+    weights = load_file(path)
+    change(weights)
+    save_file(weights, path)
+
+
+def shorten(weights):
+    name = 'text_model.embeddings.token_embedding.weight'
+    weights[name] = weights[name][:90].clone()
+
+
+@pytest.mark.parametrize('change, sentence', [
+    (lambda folder: set_config(folder / 'unet', attention_type='gated'), 'encode it without --layout for a GLIGEN'),
+    (lambda folder: change_text_encoder(folder, shorten), 'has 90 words and the tokenizer of the text 107 or more'),
+    (lambda folder: change_text_encoder(folder, lambda w: w.pop('text_model.final_layer_norm.bias')),
+     'lacks final_layer_norm.bias: download both again'),
+    (lambda folder: set_config(folder / 'text_encoder', hidden_act='gone'), 'lacks hidden_act: download both again'),
+    (lambda folder: set_config(folder / 'text_encoder', hidden_act='relu'), "Unknown activation 'relu'"),
+    (lambda folder: set_config(folder / 'text_encoder', use_attention_mask=True), 'masks padding'),
+    (lambda folder: set_config(folder / 'text_encoder', architectures=['BertModel']), 'holds BertModel and no'),
+    (lambda folder: shutil.rmtree(folder / 'text_encoder'), 'has no config.json: give a CLIPTextModel directory'),
+    (lambda folder: set_config(folder / 'unet', cross_attention_dim=64), 'vectors of 32 numbers and the denoiser'),
+])
+def test_a_geodiffusion_that_does_not_fit_is_named(change, sentence, geodiffusion, tmp_path):
+    change(geodiffusion)
+    said = convert(geodiffusion, tmp_path / 'out.pth', text=DATA / 'geodiffusion_text.pth')
+    assert sentence in said and '\n' not in said and not list(tmp_path.glob('out*'))
+
+
+def test_a_geodiffusions_text_encoder_may_lie_elsewhere_and_in_halves(geodiffusion, tmp_path):
+    assert convert(geodiffusion, tmp_path / 'plain.pth', text=DATA / 'geodiffusion_text.pth') == ''
+    weights = load_file(geodiffusion / 'text_encoder/model.safetensors')
+    shutil.move(geodiffusion / 'text_encoder', tmp_path / 'text')
+    (tmp_path / 'text/model.safetensors').unlink()
+    # Of the older names: a buffer of positions, which later ones do not store.
+    torch.save({name: value.half() for name, value in weights.items()} | {
+        'text_model.embeddings.position_ids': torch.arange(77)[None]}, tmp_path / 'text/pytorch_model.bin')
+    assert convert(geodiffusion, tmp_path / 'other.pth', '--text-encoder', tmp_path / 'text',
+                   text=DATA / 'geodiffusion_text.pth') == ''
+    plain, other = read(tmp_path / 'plain.pth'), read(tmp_path / 'other.pth')
+    assert list(plain) == list(other)
+    for name, value in plain.items():
+        expected = value.half().float() if '.condition.' in name or name.endswith('places') else value
+        if not name.startswith('backbone.table.'):
+            torch.testing.assert_close(other[name], expected, rtol=0, atol=0)
+
+
 def test_without_transformers_a_sentence_says_how_to_get_it(tmp_path):
     if importlib.util.find_spec('transformers'):
         pytest.skip('transformers is installed')
@@ -145,6 +200,7 @@ def test_the_recorded_pipelines_are_those_of_the_installed_transformers(tmp_path
     beside_transformers('record_pipelines.py', tmp_path)
     for stored in sorted(DATA.glob('*.pth')):
         ours, theirs = (torch.load(folder / stored.name, weights_only=True) for folder in (DATA, tmp_path))
+        assert set(ours) == set(theirs)
         for name in ours.get('state_dict', ours):
             torch.testing.assert_close(theirs.get('state_dict', theirs)[name], ours.get('state_dict', ours)[name],
                                        rtol=1e-5, atol=1e-5)
@@ -153,6 +209,9 @@ def test_the_recorded_pipelines_are_those_of_the_installed_transformers(tmp_path
 def test_text_that_does_not_fit_is_refused(tmp_path):
     said = beside_transformers('refused_text.py', tmp_path)
     for sentence in ('has 82 tokens and the text encoder takes 77', "'a photo' needs one {}",
+                     'has no location tokens <l0>, <l1>, ...: give that of a GeoDiffusion',
+                     'has 78 tokens and the text encoder takes 77', "'with {} in it' needs one {} at its end",
+                     'has 8 location tokens, which are no square grid',
                      'lacks 1 weights of the text encoder that its config describes (final_layer_norm.weight)'):
         assert sentence in said.replace('text_model.', '')
     assert not (tmp_path / 'out.pth').exists()

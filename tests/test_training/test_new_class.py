@@ -30,7 +30,7 @@ def parts(kind):
                     denoiser=dict(type='dive_mmdet.DiffusersUNet', model=dict(model, sample_size=SIZE, in_channels=1,
                                                                               out_channels=1)))
     if kind == 'rows':
-        return dict(table=dict(dim=8, corner_init='sinusoid', corner_max_cycles=4.0, train_corners=False),
+        return dict(table=dict(dim=8),
                     condition=dict(type='dive_mmdet.ObjectEncoder', row_dim=8, width=16, num_layers=1, num_heads=2),
                     denoiser=dict(TRANSFORMER, context_dim=16), prediction_type='sample')
     return dict(table=dict(type='dive_mmdet.CoordinateTable', class_dim=DIM),
@@ -296,6 +296,15 @@ def test_a_generator_of_images_given_one_class_is_refused(tmp_path):
         MODELS.build(dict(type='dive_mmdet.NewClassModel', generator=str(tmp_path / 'old.pth'), classes='abcde',
                           trainer=dict(type='dive_mmdet.ClassGeneratorModel',
                                        backbone=tiny_classifier.config().model.backbone)))
+
+
+def test_a_table_of_words_is_refused(tmp_path):
+    torch.save(checkpoint_of(old_generator('channels')), tmp_path / 'old.pth')
+    backbone = dict(generator_config('channels', 4, num_added=1),
+                    table=dict(type='dive_mmdet.PromptTable', width=DIM, words=2))
+    with pytest.raises(ValueError, match='A PromptTable has several rows a class, of which one alone cannot be learned'):
+        MODELS.build(dict(type='dive_mmdet.NewClassModel', generator=str(tmp_path / 'old.pth'), classes=[*OLD, NEW],
+                          trainer=dict(type='dive_mmdet.GeneratorModel', backbone=backbone)))
 
 
 def test_both_scopes_build_it(tmp_path):

@@ -19,9 +19,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 
 from dive_mmdet.analysis.annotated import load

@@ -8,9 +8,8 @@ many pairs, by what the generator expects of each class alone, and by both, weig
 import argparse
 import json
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 
 from dive_mmdet.analysis.annotated import load

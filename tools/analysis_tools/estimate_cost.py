@@ -16,9 +16,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from mmengine.config import DictAction
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -147,8 +146,7 @@ def main() -> None:
             f'{name} {count / 1e6:.1f} M' for name, count in parts.items() if count) + ')' + left_out)
         flops = operations(generator, precision)
         print(f'operations: {flops / 1e9:.2f} GFLOP an evaluation of the network')
-        nfe = args.nfe or evaluations(inverter, objective.num_pairs, generator.vocabulary.num_class_ids
-                                      if generator.vocabulary.has_objects else generator.vocabulary.num_classes)
+        nfe = args.nfe or evaluations(inverter, objective.num_pairs, len(generator.vocabulary.class_ids))
         shape, slots = generator.latent_shape, getattr(generator.vocabulary, 'num_objects', 0)
         peaks = []
         for batch in args.batches or sorted({1, config.model.get('batch_size', 512)}):

@@ -9,9 +9,8 @@ few, small or rare objects, and parts whose images are of another sharpness or c
 import argparse
 import sys
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import numpy as np
 from mmengine.registry import DATASETS, DefaultScope
 

@@ -10,9 +10,8 @@ same sign, for objects that touch no other and for those that do.
 import argparse
 import json
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from torch import Tensor
 

@@ -12,9 +12,8 @@ import argparse
 import json
 from collections import Counter
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from mmengine.dataset import default_collate
 from mmengine.registry import DATASETS, DefaultScope
@@ -42,9 +41,11 @@ def main() -> None:
         if record.label != record.truth:
             data = model.data_preprocessor(default_collate([dataset[index]]))
             with torch.no_grad():
-                latents = model.backbone.encode(data['inputs']).expand(2, -1, -1, -1)
-            rows = model.backbone.embed(torch.tensor([[record.label], [record.truth]], device=latents.device))
-            causes[cause_of(record, tuple(model.likelihood.energy(latents, rows).tolist()))] += 1
+                latents = model.backbone.encode(data['inputs'])
+            ids = model.backbone.vocabulary.meaning(torch.tensor([record.label, record.truth]))     # (2, T)
+            rows = model.backbone.embed(ids.view(-1, 1).to(latents.device))
+            energy = model.likelihood.energy(latents.expand(len(rows), -1, -1, -1), rows).view(ids.shape)
+            causes[cause_of(record, tuple(energy.amin(dim=1).tolist()))] += 1
     print(json.dumps(dict(images=len(run.records), wrong=sum(causes.values()), **causes), indent=2))
 
 

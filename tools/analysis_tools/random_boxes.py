@@ -12,9 +12,8 @@ import sys
 import warnings
 from pathlib import Path
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import numpy as np
 from mmengine.config import Config
 

@@ -12,12 +12,12 @@ SLACK points of it, the cheapest first.
 import argparse
 import itertools
 import json
+import sys
 from dataclasses import asdict
 from typing import Iterator
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.dataset import default_collate
@@ -107,6 +107,8 @@ def all_errors(config: Config, checkpoint: str, images: int, batch_size: int) ->
         dataset = DATASETS.build(config.tuning_dataset)
     guard_loading()
     model = get_model(config, pretrained=checkpoint, device='cuda:0' if torch.cuda.is_available() else 'cpu')
+    if model.backbone.vocabulary.per_class > 1:
+        sys.exit('Stages are chosen for one condition a class: convert the generator with a single --prompt.')
     classes, errors, truth = model.backbone.vocabulary.class_ids, [], []
     for part in torch.arange(images).split(batch_size):
         data = model.data_preprocessor(default_collate([dataset[int(index)] for index in part]))

@@ -9,9 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor

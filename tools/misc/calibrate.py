@@ -12,9 +12,8 @@ import argparse
 import sys
 from pathlib import Path
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from mmdet.structures.bbox import bbox_overlaps
 

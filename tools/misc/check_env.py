@@ -39,9 +39,8 @@ import importlib, sys, time, warnings
 results, sys.stdout = sys.stdout, sys.stderr
 sys.path.pop(0)
 warnings.simplefilter('ignore')
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope

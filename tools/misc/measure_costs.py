@@ -11,9 +11,8 @@ and the chosen ones as lines of data.py.
 import argparse
 import sys
 
-import dive_mmdet  # noqa: F401  before torch, whose threads it sets
+import dive_mmdet.threads  # noqa: F401  before torch
 
-# isort: split
 from dive_mmdet.analysis.annotated import load
 from dive_mmdet.analysis.costs import Costs, ask, best_costs
 from dive_mmdet.arguments import at_least_one

@@ -1,7 +1,7 @@
 """Stable Diffusion in diffusers' format -> config and weights of a generator of images given a class.
 
-A class is its prompt, as Diffusion Classifier has it (arXiv 2303.16203): the rows that a UNet attends to. The null
-class is the empty prompt.
+A class is its prompt, as Diffusion Classifier has it (arXiv 2303.16203): the rows that a UNet attends to; or several,
+of which the best speaks for it, as in that repository's `eval_prob_adaptive.py`. The null class is the empty prompt.
 """
 from typing import Any
 
@@ -23,7 +23,8 @@ def class_generator(network: Network, text: EncodedText) -> tuple[dict[str, Any]
     if 'prompts' not in text.tensors:
         raise UnreadableCheckpoint('The text holds no prompts of its classes: encode it with --prompt, such as '
                                    "'a photo of a {}.'.")
-    table = torch.cat([text.tensors['prompts'], text.tensors['caption'][None]])       # (C + 1, S, W)
+    table = torch.cat([text.tensors['prompts'], text.tensors['caption'][None]])       # (C T + 1, S, W)
     config = dict(type='dive_mmdet.ClassGenerator', num_classes=len(text.names), row_dim=table.shape[2],
-                  rows_per_class=table.shape[1], **network.config)
+                  rows_per_class=table.shape[1], per_class=len(text.tensors['prompts']) // len(text.names),
+                  **network.config)
     return config, {'table.weight': table, **network.weights}

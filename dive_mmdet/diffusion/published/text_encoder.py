@@ -21,6 +21,36 @@ AT_ONCE = 64
 STEMS = ('model', 'pytorch_model')
 
 
+def of_transformers(*names: str) -> list[type]:
+    """Classes of transformers.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+    """
+    try:
+        import transformers
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError('Text is encoded by transformers, which is not installed: `pip install --target text '
+                                  'transformers`, and run this with PYTHONPATH=text.') from None
+    return [getattr(transformers, name) for name in names]
+
+
+def read_tokenizer(folder: Path):
+    """CLIP's tokenizer of a directory.
+
+    Raises:
+        ModuleNotFoundError: transformers is not installed.
+        OSError: there is none.
+    """
+    return of_transformers('CLIPTokenizer')[0].from_pretrained(folder, local_files_only=True)
+
+
+def require_room(text: str, count: int, most: int) -> None:
+    """Raises ValueError where a text has more tokens than the text encoder takes."""
+    if count > most:
+        raise ValueError(f"'{text[:40]}...' has {count} tokens and the text encoder takes {most}: shorten it.")
+
+
 class TextEncoder:
     """Text encoder and tokenizer of a pipeline.
 
@@ -34,11 +64,7 @@ class TextEncoder:
     """
 
     def __init__(self, encoder: Path, tokenizer: Path):
-        try:
-            from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
-        except ModuleNotFoundError:
-            raise ModuleNotFoundError('Text is encoded by transformers, which is not installed: `pip install --target '
-                                      'text transformers`, and run this with PYTHONPATH=text.') from None
+        CLIPTextConfig, CLIPTextModel = of_transformers('CLIPTextConfig', 'CLIPTextModel')
         part = read_part(encoder, ('CLIPTextModel',), STEMS)
         self.config = CLIPTextConfig.from_dict(part.config)
         self.model, loading = CLIPTextModel.from_pretrained(
@@ -49,24 +75,12 @@ class TextEncoder:
             raise WeightsMismatch(f'{part.file} lacks {len(wrong)} weights of the text encoder that its config '
                                   f'describes ({wrong[0]}): download it again.')
         self.model.eval().requires_grad_(False)
-        self.tokenizer = CLIPTokenizer.from_pretrained(tokenizer, local_files_only=True)
+        self.tokenizer = read_tokenizer(tokenizer)
 
     @property
     def length(self) -> int:
         """Tokens of a prompt, 77."""
         return min(self.tokenizer.model_max_length, self.config.max_position_embeddings)
-
-    def tokens(self, text: str) -> list[int]:
-        """Of a text, with those of its begin and end.
-
-        Raises:
-            ValueError: there are more than the encoder takes.
-        """
-        ids = self.tokenizer(text).input_ids
-        if len(ids) > self.length:
-            raise ValueError(f"'{text[:40]}...' has {len(ids)} tokens and the text encoder takes {self.length}: "
-                             'shorten it.')
-        return ids
 
     def phrases(self, phrases: Sequence[str]) -> Tensor:
         """Pooled vectors as GLIGEN takes them, before any projection, (C, W)."""
@@ -80,7 +94,7 @@ class TextEncoder:
 
     def _encode(self, texts: Sequence[str], padding: bool | str):
         for text in texts:
-            self.tokens(text)
+            require_room(text, len(self.tokenizer(text).input_ids), self.length)
         found = self.tokenizer(list(texts), padding=padding, max_length=self.length, truncation=True,
                                return_tensors='pt')
         mask = found.attention_mask if padding is True or getattr(self.config, 'use_attention_mask', False) else None
@@ -93,13 +107,13 @@ class EncodedText(NamedTuple):
 
     Attributes:
         names: of the C classes.
-        tensors: `phrases` (C, W), `caption` (S, W) of the empty prompt, and, where a template was given, `prompts`
-            (C, S, W).
-        prompt: that template, in which {} stands for a name.
+        tensors: `phrases` (C, W), `caption` (S, W) of the empty prompt, and, where templates were given, `prompts`
+            (C T, S, W), all of a class together; or the ids that `layout_tokens` makes of names.
+        prompt: the T templates, in which {} stands for a name, or that of layouts.
     """
     names: list[str]
     tensors: dict[str, Tensor]
-    prompt: str | None
+    prompt: list[str] | str | None
 
     def write(self, target: Path) -> None:
         """Whole or not at all."""
@@ -117,18 +131,19 @@ class EncodedText(NamedTuple):
         return cls(list(meta['classes']), found['state_dict'], meta['prompt'])
 
 
-def encode(text: TextEncoder, names: Sequence[str], prompt: str | None) -> EncodedText:
-    """Names as phrases, the empty caption, and each name in the prompt, if there is one.
+def encode(text: TextEncoder, names: Sequence[str], prompts: Sequence[str] | None) -> EncodedText:
+    """Names as phrases, the empty caption, and each name in each of the T prompts, if there are any.
 
     Raises:
         ValueError: a text that is too long, or a prompt without a place for the name.
     """
     tensors = dict(phrases=text.phrases(names), caption=text.prompts([''])[0])
-    if prompt is not None:
+    for prompt in prompts or ():
         if prompt.count('{}') != 1:
             raise ValueError(f"The prompt '{prompt}' needs one {{}}, where the name of a class goes.")
-        tensors['prompts'] = text.prompts([prompt.replace('{}', name) for name in names])
-    return EncodedText(list(names), tensors, prompt)
+    if prompts:
+        tensors['prompts'] = text.prompts([prompt.replace('{}', name) for name in names for prompt in prompts])
+    return EncodedText(list(names), tensors, list(prompts or ()) or None)
 
 
 def read_names(text: str) -> list[str]:

@@ -30,14 +30,15 @@ class AddObjects:
         """(B,) bool: which rows changed."""
         changed = torch.zeros(len(state), dtype=torch.bool)
         for _ in range(state.vocabulary.num_objects):
-            now = self._once(state, rows)
+            now = self.once(state, rows)
             changed |= now
             rows = rows[now[rows]]
             if not len(rows):
                 break
         return changed
 
-    def _once(self, state: SearchState, rows: Tensor) -> Tensor:
+    def once(self, state: SearchState, rows: Tensor) -> Tensor:
+        """One round of it; (B,) bool: which rows changed."""
         rows = rows[(state.objects[rows] < state.vocabulary.num_objects) & state.pays(rows, 1, growth=1)]
         if not len(rows):
             return torch.zeros(len(state), dtype=torch.bool)

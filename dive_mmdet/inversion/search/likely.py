@@ -5,6 +5,7 @@ from torch import Tensor
 from dive_mmdet.inversion.class_pictures import ClassPictures
 from dive_mmdet.inversion.dictionary import Dictionary
 from dive_mmdet.inversion.posterior import Posterior
+from dive_mmdet.inversion.row_vectors import by_token, vectors_of
 from dive_mmdet.layout import LayoutVocabulary
 from dive_mmdet.layout.vocabulary import CLASS
 
@@ -89,9 +90,10 @@ class LikelyClasses:
         if len(ids):
             device = state.posterior.latents.device
             gradient = state.posterior.gradient(state.images[rows[paid]], generator.embed(ids.to(device)),
-                                                torch.arange(self._pairs(state)))     # (R, L, D)
-            of_class = vocabulary.objects(gradient.transpose(1, 2))[..., CLASS]       # (R, D, K)
-            of_rows = generator.embed(vocabulary.class_ids.to(device)).detach()       # (M, D)
+                                                torch.arange(self._pairs(state)))     # (R, L S, D)
+            gradient = by_token(gradient, vocabulary.length).transpose(1, 2)          # (R, S D, L)
+            of_class = vocabulary.objects(gradient)[..., CLASS]                       # (R, S D, K)
+            of_rows = vectors_of(generator, vocabulary.class_ids.to(device)).detach()  # (M, S D)
             cost[paid] = (of_class.transpose(1, 2).double() @ of_rows.double().T).cpu()
         return cost
 
