@@ -26,7 +26,7 @@ def _require_known_options(settings: Config) -> None:
         require_known(settings, options)
     except KeyError as error:
         sys.exit(error.args[0])
-    loop = options.get('test_cfg.type', settings.get('test_cfg', {}).get('type'))
+    loop = options.get('test_cfg.type', (settings.get('test_cfg') or {}).get('type'))
     if 'test_cfg.resume' in options and loop == 'TestLoop':
         sys.exit(f'The config tests by a {loop}, which stores nothing to resume: from the first test on, give '
                  '--cfg-options test_cfg.type=dive_mmdet.ResumableTestLoop.')

@@ -3,8 +3,7 @@ import hashlib
 from pathlib import Path
 
 from .coco_files import write_part
-from .digit_scenes import DigitSceneComposer
-from .scene_dataset import CLASSES
+from .digit_scenes import DIGITS, DigitSceneComposer
 
 # name: (split of the digits, seed, scenes); no training of a generator or detector uses the seed of `calib`. Settings
 # of a search are chosen on `tune`: other scenes than those of `val`, of digits that no generator has seen either.
@@ -21,5 +20,5 @@ def make(out: Path, parts: dict = PARTS, subsets: dict = SUBSETS) -> str:
         composed = map(composer.compose, range(count))
         scenes = ((image, boxes.tolist(), labels.tolist()) for image, boxes, labels in composed)
         own = {subset: size for subset, (part, size) in subsets.items() if part == name}
-        write_part(out, name, scenes, own, CLASSES, 0, digest)
+        write_part(out, name, scenes, own, DIGITS, 0, digest)
     return digest.hexdigest()

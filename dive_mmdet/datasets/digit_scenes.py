@@ -1,5 +1,7 @@
 """Scenes composed from real handwritten digits: grey, square, one to four digits at exact tight boxes."""
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -7,6 +9,7 @@ import numpy as np
 from .mnist_5k import split_digits
 
 SPLIT_KEYS = {'train': 0, 'val': 1}
+DIGITS = tuple(str(digit) for digit in range(10))
 MAX_OVERLAP = 0.05  # largest part of the smaller box that two boxes may share
 INK = 32  # grey values below it are set to 0, so that the box around what is left is exact
 
@@ -22,6 +25,10 @@ class DigitSceneComposer:
         max_digits: a scene holds 1 .. max_digits digits, equally often.
         min_side, max_side: range of a digit's longer side in pixels.
         max_rotation, max_shear: range of a random rotation and shear in degrees, both signs.
+        exclude: names of digits that are in no scene; the others keep their order, and are labelled by it.
+
+    Raises:
+        ValueError: an excluded name is that of no digit, or no digit is left.
     """
     split: str = 'train'
     seed: int = 0
@@ -31,6 +38,30 @@ class DigitSceneComposer:
     max_side: float = 30.0
     max_rotation: float = 0.0
     max_shear: float = 0.0
+    exclude: Sequence[str | int] = ()
+
+    def __post_init__(self):
+        listed = [self.exclude] if isinstance(self.exclude, (str, int)) else self.exclude
+        object.__setattr__(self, 'exclude', tuple(map(str, listed)))  # a command line makes numbers of digits
+        unknown = [name for name in self.exclude if name not in DIGITS]
+        if unknown or not self.classes:
+            what = f"'{unknown[0]}' is no digit" if unknown else 'no digit is left'
+            raise ValueError(f'exclude lists digits that scenes do without, and {what}: give some, not all, of '
+                             f'{", ".join(DIGITS)}.')
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the labels."""
+        return tuple(digit for digit in DIGITS if digit not in self.exclude)
+
+    @cached_property
+    def _digits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Images and labels of the split's digits that are not excluded."""
+        digits, values = split_digits(self.split)
+        if not self.exclude:
+            return digits, values
+        label = np.array([self.classes.index(digit) if digit in self.classes else -1 for digit in DIGITS])[values]
+        return digits[label >= 0], label[label >= 0]
 
     def compose(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Scene `index`.
@@ -40,7 +71,7 @@ class DigitSceneComposer:
             labels (k,) int64.
         """
         rng = np.random.default_rng([self.seed, SPLIT_KEYS[self.split], index])
-        digits, classes = split_digits(self.split)
+        digits, classes = self._digits
         image = np.zeros((self.size, self.size), np.uint8)
         boxes, labels = [], []
         for _ in range(rng.integers(1, self.max_digits + 1)):

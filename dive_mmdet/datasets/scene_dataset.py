@@ -8,9 +8,7 @@ from mmengine.dataset import BaseDataset
 from dive_mmdet.registry import DATASETS, TRANSFORMS
 
 from .coco_files import file_name
-from .digit_scenes import DigitSceneComposer
-
-CLASSES = tuple(str(digit) for digit in range(10))
+from .digit_scenes import DIGITS, DigitSceneComposer
 
 
 @DATASETS.register_module()
@@ -22,14 +20,14 @@ class DigitSceneDataset(BaseDataset):
 
     Args:
         num_scenes: length.
-        composer: arguments of `DigitSceneComposer`.
+        composer: arguments of `DigitSceneComposer`; the classes are those that it does not exclude.
         pipeline: transforms.
     """
-    METAINFO = dict(classes=CLASSES)
+    METAINFO = dict(classes=DIGITS)
 
     def __init__(self, num_scenes: int, composer: dict | None = None, pipeline: Sequence[dict | Callable] = ()):
         self.num_scenes, self.composer = num_scenes, DigitSceneComposer(**composer or {})
-        super().__init__(pipeline=list(pipeline), serialize_data=False)
+        super().__init__(metainfo=dict(classes=self.composer.classes), pipeline=list(pipeline), serialize_data=False)
 
     def load_data_list(self) -> list[dict]:
         """Nothing is listed: scenes are made in `get_data_info`."""

@@ -21,6 +21,8 @@ class CoordinateTable(nn.Module):
         ValueError: classes and corners share ids, or there is no room for a class.
     """
 
+    first_class = 0  # where `weight` has the first class
+
     def __init__(self, vocabulary: LayoutVocabulary, class_dim: int = 16):
         super().__init__()
         if vocabulary.shared_ids:

@@ -26,6 +26,7 @@ class TokenTable(nn.Module):
         refuse('TokenTable', unknown, MOVED)
         super().__init__()
         self.weight = nn.Parameter(torch.randn(vocabulary.num_tokens, dim))
+        self.first_class = vocabulary.class_offset  # where `weight` has the first class
 
     @property
     def dim(self) -> int:
@@ -78,5 +79,5 @@ def embed(table: nn.Module, ids: Tensor, vocabulary: LayoutVocabulary | ClassVoc
 
 
 def mean_class_row(table: nn.Module, vocabulary: LayoutVocabulary | ClassVocabulary) -> Tensor:
-    """The mean of the class rows, (D,) or (S, D)."""
-    return table(vocabulary.class_ids.to(table.weight.device)).mean(dim=0)
+    """The mean of the rows of `known_class_ids`, (D,) or (S, D)."""
+    return table(vocabulary.known_class_ids.to(table.weight.device)).mean(dim=0)

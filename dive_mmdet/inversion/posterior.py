@@ -134,7 +134,8 @@ class Posterior:
         missing = self.prior_cache.values[fresh, 0].isnan().nonzero()[:, 0]
         for part in missing.split(self.batch_size) if len(missing) else ():
             with torch.no_grad():
-                rows = self.generator.embed(ids[first[part]].to(self.latents.device))
+                known = self.vocabulary.hide_added(ids[first[part]])
+                rows = self.generator.embed(known.to(self.latents.device))
                 energy = self.prior.energy(rows).float().cpu()
             self.prior_cache.values[fresh[part], 0] = finite(energy, "The prior's energy")
         return self.prior_cache.values[places, 0]

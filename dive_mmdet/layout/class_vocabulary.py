@@ -50,6 +50,11 @@ class ClassVocabulary:
         return labels[:, None] * self.per_class + torch.arange(self.per_class, device=labels.device)
 
     @property
+    def known_class_ids(self) -> Tensor:
+        """Ids whose mean row is an unknown class, (C,)."""
+        return self.class_ids
+
+    @property
     def slot_candidates(self) -> list[tuple[Tensor, Tensor]]:
         """Positions and the ids that an answer may have there."""
         return [(torch.tensor([0]), self.class_ids)]

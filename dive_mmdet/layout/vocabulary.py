@@ -28,6 +28,8 @@ class LayoutVocabulary:
         use_additional: modifier bits group (1), occluded (2), depiction (4), inside (8); needs `use_group`.
         answers: for each label of a data set with other classes, the categories that mean it, none or several; answers
             then are these categories without modifiers. By default every category is a label, with all modifiers.
+        num_added: how many of the last categories were learned after the generator and the prior were trained; an
+            object of unknown class is the mean of the others, as it was then, and for a prior these are unknown.
 
     Raises:
         ValueError: a size is missing, contradicts another or does not fit the table.
@@ -37,15 +39,19 @@ class LayoutVocabulary:
 
     def __init__(self, num_classes: int, num_objects: int, grid: int | None = None, num_tokens: int | None = None,
                  shared_ids: bool = False, encode_crop: bool = False, use_group: bool = False,
-                 use_additional: bool = False, answers: Sequence[Sequence[int]] | None = None):
+                 use_additional: bool = False, answers: Sequence[Sequence[int]] | None = None, num_added: int = 0):
         if num_classes < 1 or num_objects < 1:
             raise ValueError(f'A layout needs classes and object slots, got num_classes={num_classes} and '
                              f'num_objects={num_objects}: give both as positive integers.')
         if use_additional and not use_group:
             raise ValueError('use_additional=True needs use_group=True: the group flag is the first modifier bit.')
+        if not 0 <= num_added < num_classes or (num_added and (shared_ids or use_group)):
+            raise ValueError(f'{num_added} of {num_classes} classes cannot be added ones: give num_added below '
+                             'num_classes, and neither shared_ids, under which a class has no row of its own, nor '
+                             'use_group, under which it has several.')
         if shared_ids != (num_tokens is not None) or shared_ids == (grid is not None):
             raise ValueError('Give num_tokens with shared_ids=True, or grid with shared_ids=False.')
-        self.num_classes, self.num_objects = num_classes, num_objects
+        self.num_classes, self.num_objects, self.num_added = num_classes, num_objects, num_added
         self.encode_crop, self.use_group, self.use_additional = encode_crop, use_group, use_additional
         self.shared_ids = shared_ids
         self.modifier_bits = 4 if use_additional else 1 if use_group else 0
@@ -83,6 +89,23 @@ class LayoutVocabulary:
     def num_class_ids(self) -> int:
         """M, how many class ids an answer may take."""
         return len(self.class_ids)
+
+    @property
+    def known_class_ids(self) -> Tensor:
+        """Ids whose mean row is an object of unknown class, (m,): answers that were not added, or, where all were, all
+        categories that were not."""
+        first = self.class_offset + self.num_classes - self.num_added
+        known = self.class_ids[self.class_ids < first] if self.num_added else self.class_ids
+        return known if len(known) else torch.arange(self.class_offset, first)
+
+    def hide_added(self, ids: Tensor) -> Tensor:
+        """Layouts whose objects of added classes are of `any_class`, (N, L) -> (N, L)."""
+        if not self.num_added:
+            return ids
+        ids = ids.clone()
+        classes = self.objects(ids)[..., CLASS]
+        classes.masked_fill_((classes >= self.none - self.num_added) & (classes < self.none), self.any_class)
+        return ids
 
     @property
     def num_corners(self) -> int:

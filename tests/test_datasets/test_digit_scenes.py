@@ -4,7 +4,7 @@ import itertools
 import numpy as np
 import pytest
 
-from dive_mmdet.datasets import DigitSceneComposer, digit_scenes, split_digits
+from dive_mmdet.datasets import DigitSceneComposer, DigitSceneDataset, digit_scenes, split_digits
 
 TURNED = dict(max_rotation=10.0, max_shear=10.0)
 COUNT = 150
@@ -120,3 +120,32 @@ def test_a_digit_at_its_own_size_is_copied(monkeypatch):
         (image, boxes, label), = scenes(1, max_digits=1, min_side=20.0, max_side=20.0)
         x0, y0, x1, y1 = boxes[0]
         assert np.array_equal(image[y0:y1, x0:x1], cut(digits[index])) and label[0] == labels[index]
+
+
+def test_scenes_do_without_excluded_digits(monkeypatch):
+    """Every digit is a bar as long as its value, so that the pixels say which one it is."""
+    bars = np.zeros((10, 28, 28), np.uint8)
+    for value, bar in enumerate(bars):
+        bar[4:24, 4:6 + 2 * value] = 255
+    monkeypatch.setattr(digit_scenes, 'split_digits', lambda name: (bars, np.arange(10)))
+    dataset = DigitSceneDataset(60, dict(exclude=['4', 9], min_side=20.0, max_side=20.0))
+    assert dataset.metainfo['classes'] == ('0', '1', '2', '3', '5', '6', '7', '8')
+    seen = set()
+    for _, boxes, labels in map(dataset.composer.compose, range(60)):
+        for (x0, y0, x1, y1), label in zip(boxes, labels):
+            value = round(((x1 - x0) / (y1 - y0) * 20 - 2) / 2)
+            assert dataset.metainfo['classes'][label] == str(value)
+            seen.add(value)
+    assert seen == {0, 1, 2, 3, 5, 6, 7, 8}
+
+
+def test_nothing_excluded_is_the_scene_as_ever():
+    for plain, asked in zip(scenes(3), scenes(3, exclude=[])):
+        assert all(np.array_equal(a, b) for a, b in zip(plain, asked))
+
+
+@pytest.mark.parametrize('exclude, sentence', [(['12'], "'12' is no digit: give some"), ('nine', "'nine' is no digit"),
+                                               (range(10), 'no digit is left: give some, not all, of 0, 1')])
+def test_what_cannot_be_excluded_is_refused(exclude, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        DigitSceneComposer(exclude=exclude)

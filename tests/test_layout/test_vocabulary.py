@@ -108,3 +108,16 @@ def test_answers_are_the_categories_that_mean_a_label():
 def test_answers_that_name_nothing_or_one_category_twice_are_refused(answers, sentence):
     with pytest.raises(ValueError, match=sentence):
         separate(answers=answers)
+
+
+def test_an_unknown_class_is_one_of_those_that_were_not_added():
+    """Classes are 9 to 12, of which the last two were added; a layout's other ids are never hidden."""
+    assert separate(num_added=2).known_class_ids.tolist() == [9, 10]
+    assert separate(num_added=2, answers=[[3], [1]]).known_class_ids.tolist() == [10]
+    assert separate(num_added=2, answers=[[3], []]).known_class_ids.tolist() == [9, 10]
+    assert separate(answers=[[3], [1]]).known_class_ids.tolist() == [12, 10]
+    vocabulary = separate(num_added=2)
+    ids = torch.tensor([[10, 0, 8, 11, 3, 7], [12, 1, 5, 13, 13, 13]])
+    unknown = vocabulary.any_class
+    assert vocabulary.hide_added(ids).tolist() == [[10, 0, 8, unknown, 3, 7], [unknown, 1, 5, 13, 13, 13]]
+    assert separate().hide_added(ids) is ids

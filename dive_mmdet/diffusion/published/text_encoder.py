@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dive_mmdet.checkpoints.class_names import as_text
 from dive_mmdet.checkpoints.loading import WeightsMismatch
 from dive_mmdet.checkpoints.publishing import write_whole
 from dive_mmdet.checkpoints.untrusted import UnreadableCheckpoint, load_untrusted
@@ -158,7 +159,7 @@ def read_names(text: str) -> list[str]:
         raise ValueError('There is no class: name some, between commas or in a text file with one a line.')
     seen = {}
     for name in names:
-        other = seen.setdefault(' '.join(name.lower().split()), name)
+        other = seen.setdefault(as_text(name), name)
         if other is not name:
             raise ValueError(f"The classes '{other}' and '{name}' are the same text: give every class a name of its "
                              'own.')
