@@ -55,6 +55,15 @@ def test_an_empty_image_has_no_objects():
     assert found.evidence.tolist() == [[0, 0, 0]] and not bool(found.class_evidence.any())
 
 
+@pytest.mark.parametrize('classes, found_too', [(0, False), (1, False), (2, True)])
+def test_few_classes_are_each_offered(classes, found_too):
+    """An object of unknown class is painted bright, so a dark one does not look like any until it has its class."""
+    generator, scene = PaintingGenerator(greys=(1.0, -0.5)), [(0, 1, 1, 6, 6), (1, 9, 8, 14, 13)]
+    found = search(add=dict(candidates=400, keep=400, nms_iou=0.99, classes=classes)).invert(
+        posterior_of(generator, [scene]))
+    assert objects_of(generator, found.ids[0]) == set(scene if found_too else scene[:1])
+
+
 @pytest.mark.parametrize('class_keep', [1, 3])
 def test_evidence_is_what_brute_force_says(class_keep):
     """By ink, since a painting's energy is its mean squared error."""
