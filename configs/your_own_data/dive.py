@@ -15,8 +15,9 @@ model = dict(
         # Ratios are width over height in the square that images are resized to.
         anchors=dict(scales=scales, ratios=[1.0, 0.5, 2.0], overlap=0.3, min_side=_base_.min_side / _base_.image_size),
         add=dict(candidates=32, keep=16, rungs=(2, 4)),
+        boxes=dict(pairs=2, scan_pairs=1),
         classes=dict(rungs=(2, 4), reach=_base_.object_cost),  # energy that a better box may bring a class
-        rearrange=dict(rungs=(2, 4)),
+        rearrange=dict(rungs=(2, 4), rounds=1),
         rescore=dict(rungs=(4, 8))),
     objective=dict(_base_.energy, num_pairs=8, precision=_base_.precision),
     prior_weight={{_base_.prior_weight}},  # its energy is a mean over slots, the other one over the image
