@@ -3,6 +3,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import dive_mmdet.threads  # noqa: F401  before torch
+
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
