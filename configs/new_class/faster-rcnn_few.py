@@ -7,9 +7,7 @@ model = dict(backbone=dict(frozen_stages=4, norm_eval=True))
 train_dataloader = dict(
     sampler=dict(shuffle=True),
     dataset=dict(
-        _delete_=True, type='dive_mmdet.LayoutCocoDataset', num_classes=len(_base_.all_classes),
-        num_objects={{_base_.num_objects}}, data_root={{_base_.new_class_root}}, ann_file='few_5.json',
-        data_prefix=dict(img='few/'), metainfo=dict(classes=_base_.all_classes),
+        _base_.few_boxes, _delete_=True, num_objects={{_base_.num_objects}},
         pipeline=[
             dict(type='LoadImageFromFile'),
             dict(type='LoadAnnotations', with_bbox=True),
