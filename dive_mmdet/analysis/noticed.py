@@ -118,24 +118,21 @@ class Window(NamedTuple):
     noticed: Noticed
 
 
-def windows(likelihood: Likelihood, asked: Asked, steps: Sequence[int], tenths: int = 10,
-            least: int = 2) -> list[Window]:
-    """What is noticed under parts of a bank that covers all timesteps.
+def windows(likelihood: Likelihood, asked: Asked, steps: Sequence[int]) -> list[Window]:
+    """What is noticed under parts of a bank that covers all timesteps, two tenths of them or more.
 
     Args:
         likelihood: that was asked.
         asked: what it answered.
         steps: by how many grid steps sides were moved.
-        tenths: equal parts of the timesteps, of which windows are made.
-        least: parts that a window has at least.
     """
     schedule, t = likelihood.generator.schedule, likelihood.bank.timesteps.cpu()
-    edges = [round(place * schedule.num_steps / tenths) for place in range(tenths + 1)]
+    edges = [round(place * schedule.num_steps / 10) for place in range(11)]
     found = []
     for space in PREDICTION_TYPES:
         weight = schedule.error_weight(t, space) / likelihood.weight.cpu()
-        for low, high in combinations(edges, 2):
+        for (first, low), (last, high) in combinations(enumerate(edges), 2):
             inside = (t >= low) & (t < high)
-            if high - low >= least * schedule.num_steps / tenths and bool(inside.any()):
+            if last - first >= 2 and bool(inside.any()):
                 found.append(Window(low, high, space, asked.weighed(weight * inside / inside.sum(), steps)))
     return found
