@@ -5,7 +5,8 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
-__all__ = ['SDPBackend', 'TORCH', 'TransformerEncoderLayer', 'enabled_kernels', 'leave_process_group', 'sdpa_kernel']
+__all__ = ['SDPBackend', 'TORCH', 'TransformerEncoderLayer', 'cpu_products', 'enabled_kernels', 'leave_process_group',
+           'sdpa_kernel']
 
 # Major and minor version.
 TORCH = tuple(int(part) for part in torch.__version__.split('.')[:2])
@@ -45,6 +46,13 @@ if TORCH < (2, 7):
                 torch.set_autocast_enabled(on_gpus)
 else:
     TransformerEncoderLayer = nn.TransformerEncoderLayer
+
+
+def cpu_products(tensor: Tensor) -> torch.dtype:
+    """Type in which a CPU multiplies a tensor here: its own, or that of mixed precision."""
+    if TORCH < (2, 4):
+        return torch.get_autocast_cpu_dtype() if torch.is_autocast_cpu_enabled() else tensor.dtype
+    return torch.get_autocast_dtype('cpu') if torch.is_autocast_enabled('cpu') else tensor.dtype
 
 
 def enabled_kernels() -> list[SDPBackend]:

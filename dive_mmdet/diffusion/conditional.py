@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 from dive_mmdet.checkpoints.loading import require_all_weights
 from dive_mmdet.moved import refuse
@@ -95,8 +96,17 @@ class ConditionalGenerator(BaseModule):
         return self.schedule.to_epsilon(self.predict(x_t, t, rows), x_t, t, self.prediction_type)
 
     def predict(self, x_t: Tensor, t: Tensor, rows: Tensor) -> Tensor:
-        """The denoiser's output, of type `prediction_type`, (B, c, h, w); arguments as of `predict_noise`."""
-        context, maps = self.condition(rows), () if self.channels is None else (self.channels(rows),)
+        """The denoiser's output, of type `prediction_type`, (B, c, h, w); arguments as of `predict_noise`.
+
+        Without gradients the condition is drawn once for items that follow each other under equal rows.
+        """
+        context, maps = self.condition(rows), ()
+        if self.channels is not None:
+            if torch.is_grad_enabled() or isinstance(rows, FakeTensor):  # a plan has no values
+                maps = (self.channels(rows),)
+            else:
+                distinct, which = _distinct(rows)
+                maps = self.channels(distinct), which
         with compiled_settings(self.denoiser) if self.compiled else nullcontext():
             return self.denoiser(x_t.contiguous(memory_format=self.memory_format), t, context, *maps)
 
@@ -122,3 +132,9 @@ class ConditionalGenerator(BaseModule):
     @abstractmethod
     def hide_classes(self, ids: Tensor, probability: float, rng: torch.Generator | None = None) -> Tensor:
         """Conditions some of whose classes are unknown, each hidden with that probability, (N, L) -> (N, L)."""
+
+
+def _distinct(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows without those equal to the ones before, (B, L, D) -> (U, L, D), and which of them each item has, (B,)."""
+    fresh = torch.cat([rows.new_ones(len(rows[:1]), dtype=torch.bool), (rows[1:] != rows[:-1]).flatten(1).any(dim=1)])
+    return rows[fresh], fresh.cumsum(dim=0) - 1

@@ -1,6 +1,7 @@
 """A generator that sees its layout in channels: what reaches what, and what does not fit is refused."""
 import pytest
 import torch
+from diffusers.models.attention_processor import AttnProcessor2_0
 from mmengine.runner import load_checkpoint, save_checkpoint
 
 from dive_mmdet.checkpoints.loading import WeightsMismatch
@@ -65,16 +66,54 @@ def test_the_order_of_objects_changes_nothing(shape):
     assert posterior.nfe.tolist() == [2, 2]  # the other order is found in the cache
 
 
-def test_without_attention_the_channels_alone_are_seen():
-    generator = generator_of(attention=False)
-    assert not any('attn2' in name or 'caption' in name for name, _ in generator.named_parameters())
+@pytest.mark.parametrize('attention', [False, True])
+def test_the_network_is_that_of_diffusers(attention):
+    """Its own forward and fused attention, over x_t and maps in one tensor."""
+    generator = generator_of(attention=attention)
+    assert any('attn2' in name or 'caption' in name for name, _ in generator.named_parameters()) == attention
     x_t, t = noised(generator)
+    rows = generator.embed(layouts(generator))
     with torch.no_grad():
-        maps = generator.channels(generator.embed(layouts(generator)))
+        found = generator.predict(x_t, t, rows)
+        generator.denoiser.transformer.set_attn_processor(AttnProcessor2_0())
         expected = generator.denoiser.transformer(
-            torch.cat([x_t, maps], dim=1), timestep=t,
-            added_cond_kwargs={'resolution': None, 'aspect_ratio': None}).sample
-        assert torch.equal(generator.predict(x_t, t, generator.embed(layouts(generator))), expected)
+            torch.cat([x_t, generator.channels(rows)], dim=1), encoder_hidden_states=generator.condition(rows),
+            timestep=t, added_cond_kwargs={'resolution': None, 'aspect_ratio': None}).sample
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('shape', SHAPES)
+def test_what_follows_under_equal_rows_is_drawn_once(shape):
+    generator, drawn = generator_of(**shape), []
+    generator.channels.register_forward_hook(lambda module, inputs, output: drawn.append(len(output)))
+    one, other = generator.embed(layouts(generator)).detach()
+    rows = torch.stack([one, one, one, other, other, one])
+    random = torch.Generator().manual_seed(2)
+    x_t, t = torch.randn(6, *generator.latent_shape, generator=random), torch.arange(6) * 100
+    with torch.no_grad():
+        found = generator.predict(x_t, t, rows)
+        alone = torch.cat([generator.predict(x_t[[item]], t[[item]], rows[[item]]) for item in range(6)])
+    assert drawn == [3] + 6 * [1]
+    torch.testing.assert_close(found, alone, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(generator.predict(x_t, t, rows), found, rtol=1e-4, atol=1e-5)  # with gradients
+    assert drawn[-1] == 6
+
+
+def test_plain_attention_in_bfloat16_is_the_fused_one(monkeypatch):
+    attention = generator_of(size=32).denoiser.transformer.transformer_blocks[0].attn1
+    tokens = torch.randn(3, 50, 16, generator=torch.Generator().manual_seed(0))
+    expected, fused = AttnProcessor2_0()(attention, tokens), torch.nn.functional.scaled_dot_product_attention
+    calls = []
+    monkeypatch.setattr('torch.nn.functional.scaled_dot_product_attention',
+                        lambda *args, **kwargs: calls.append(1) or fused(*args, **kwargs))
+    with torch.no_grad():
+        assert torch.equal(attention(tokens), expected) and len(calls) == 1
+        with torch.autocast('cpu', torch.bfloat16):
+            mixed = attention(tokens)
+        whole = attention.bfloat16()(tokens.bfloat16())
+    assert len(calls) == 1 and mixed.dtype == whole.dtype == torch.bfloat16
+    for found in (mixed, whole):
+        torch.testing.assert_close(found.float(), expected.detach(), rtol=0.02, atol=0.02 * float(expected.abs().max()))
 
 
 def test_detail_sees_the_image_at_full_resolution():
@@ -82,7 +121,7 @@ def test_detail_sees_the_image_at_full_resolution():
     generator = generator_of(detail=4)
     x_t, t = noised(generator)
     rows, features = generator.embed(layouts(generator)).detach(), torch.zeros(2, 4, 16, 16)
-    generator.denoiser.transformer.forward = lambda *_, **__: type('Output', (), dict(sample=features))
+    generator.denoiser._transformed = lambda *_: features
     leaf = x_t.clone().requires_grad_()
     generator.predict(leaf, t, rows)[0, 0, 8, 8].backward()
     reached = (leaf.grad[0, 0] != 0).nonzero()
