@@ -1,16 +1,18 @@
 """What a GPU makes of the generators: evaluations a second and memory, by precision and batch, with random weights.
 
     python benchmarks/device.py measure layout2img [--out work_dirs/device] [--device cpu --tiny]
-    python benchmarks/device.py table [--out work_dirs/device]
+    python benchmarks/device.py table [--out work_dirs/device] [--work work_dirs/device]
 
 `measure` appends each number to OUT/throughput.jsonl as it comes, so that a time limit costs the rest alone; `--tiny`
 takes the same steps with a network of a few thousand weights. Backward is the gradient of the condition, as a search by
-gradient takes it. `table` prints what the steps of device.sh left in OUT as one Markdown table.
+gradient takes it. `table` prints what the steps of device.sh left in OUT and WORK as one Markdown table.
 """
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +39,7 @@ class Network(NamedTuple):
 TINY_UNET = dict(model=dict(sample_size=16, block_out_channels=[32] * 4, layers_per_block=1))
 NETWORKS = dict(
     digits=Network('digit generator', 'generator/layout_box-channels_digit-scenes.py', (8, 128, 1024, 8192),
-                   ('compile',), dict(condition=dict(num_layers=1), denoiser=dict(num_layers=1))),
+                   ('compile',), dict(denoiser=dict(num_layers=1))),
     layout2img=Network('layout2img, 256 pixels', 'generator/layout2img_coco.py', (1, 8, 32, 128),
                        ('channels_last', 'checkpointing', 'compile'),
                        dict(condition=dict(num_layers=1), denoiser=dict(
@@ -67,7 +69,8 @@ def generator_config(network: Network, tiny: bool, **switches) -> ConfigDict:
 
 def build(config: ConfigDict, device: str) -> nn.Module:
     """The frozen generator with random weights."""
-    generator = MODELS.build(config).requires_grad_(False)
+    with torch.device(device):  # a billion weights are drawn there in no time
+        generator = MODELS.build(config).requires_grad_(False)
     for weight in generator.denoiser.parameters():  # some products are quicker on zeros, which last layers start as
         if not weight.any():
             nn.init.normal_(weight, std=0.02)
@@ -97,7 +100,7 @@ def measure(generator: nn.Module, precision: str, batch: int, backward: bool, se
 
 
 def measurements(network: Network, device: str, tiny: bool, seconds: float) -> Iterator[dict]:
-    """All batches in all precisions, then one batch with each switch; batches that do not fit end a precision."""
+    """All batches in all precisions; batches that do not fit end a precision."""
     plain = build(generator_config(network, tiny), device)
     batches = (1, 2) if tiny else network.batches
     for precision in PRECISIONS:
@@ -109,16 +112,19 @@ def measurements(network: Network, device: str, tiny: bool, seconds: float) -> I
                 except torch.OutOfMemoryError:
                     yield dict(row, failure='out of memory')
                     break
-    del plain
+
+
+def switched(network: Network, device: str, tiny: bool, seconds: float) -> Iterator[dict]:
+    """One batch with each switch."""
     for switch in network.switches:
         generator = build(generator_config(network, tiny, **{switch: True}), device)
         for backward in (False, True):
-            row = dict(precision=PRECISIONS[0], switch=switch, batch=min(SWITCHED_BATCH, batches[-1]),
-                       backward=backward)
+            batch = 2 if tiny else min(SWITCHED_BATCH, network.batches[-1])
+            row = dict(precision=PRECISIONS[0], switch=switch, batch=batch, backward=backward)
             yield dict(row, **measure(generator, row['precision'], row['batch'], backward, seconds))
 
 
-def table(out: Path) -> str:
+def table(out: Path, work: Path) -> str:
     """The steps and what they left, row by row."""
     lines = ['| what | how | result |', '|---|---|---|']
     lines += [f'| machine | torch {torch.__version__} | {machine()} |']
@@ -126,10 +132,10 @@ def table(out: Path) -> str:
         name, status, seconds = line.split('\t')
         ended = {'0': 'done', '124': 'stopped at its time limit', '137': 'stopped at its time limit'}
         lines.append(f'| step: {name} | {seconds} s | {ended.get(status, f"failed with status {status}")} |')
-    tests = out / 'tests.log'
+    tests = work / 'tests.log'
     if tests.is_file():
         lines.append(f'| tests | on this device | {last_line(tests)} |')
-    scores = {key: value for path in out.glob('detect/*/vis_data/scalars.json')
+    scores = {key: value for path in work.glob('detect/*/vis_data/scalars.json')
               for line in path.read_text().splitlines() for key, value in json.loads(line).items()}
     lines += [f'| DIVE on the digit scenes | {key} | {scores[key]:.4g} |' for key in DETECTION if key in scores]
     rows = {}
@@ -164,22 +170,29 @@ def main() -> None:
     parser.add_argument('command', choices=('measure', 'table'))
     parser.add_argument('networks', nargs='*', metavar='network', help=f'of {", ".join(NETWORKS)}')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/device'))
+    parser.add_argument('--work', type=Path, default=Path('work_dirs/device'), help='where device.sh worked')
     parser.add_argument('--device', default='cuda')
     parser.add_argument('--seconds', type=float, default=0.5, help='that each number is measured')
     parser.add_argument('--tiny', action='store_true', help='small networks and batches')
     args = parser.parse_args()
     if args.command == 'table':
-        print(table(args.out))
+        print(table(args.out, args.work))
         return
     unknown = set(args.networks) - NETWORKS.keys()
     if unknown:
         sys.exit(f'There is no network {", ".join(sorted(unknown))}: choose of {", ".join(NETWORKS)}.')
     args.out.mkdir(parents=True, exist_ok=True)
-    for name in args.networks:
-        for row in measurements(NETWORKS[name], args.device, args.tiny, args.seconds):
-            print(f'{name}: {row}', flush=True)
-            with (args.out / 'throughput.jsonl').open('a') as file:
-                file.write(json.dumps(dict(network=name, tiny=args.tiny, **row)) + '\n')
+    failed = 0
+    for measured, name in product((measurements, switched), args.networks):  # compilers take longest
+        try:
+            for row in measured(NETWORKS[name], args.device, args.tiny, args.seconds):
+                print(f'{name}: {row}', flush=True)
+                with (args.out / 'throughput.jsonl').open('a') as file:
+                    file.write(json.dumps(dict(network=name, tiny=args.tiny, **row)) + '\n')
+        except Exception:  # costs this network alone
+            traceback.print_exc()
+            failed += 1
+    sys.exit(failed)
 
 
 if __name__ == '__main__':

@@ -110,3 +110,10 @@ def test_the_citation_names_this_version_and_the_paper():
     citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
     assert str(citation['version']) == __version__ and citation['license'] == 'Apache-2.0'
     assert citation['preferred-citation']['url'].endswith('2504.17253')
+
+
+def test_all_that_a_machine_without_a_network_needs_is_pinned():
+    """Both lists of benchmarks/device_wheels.sh, each of whose names stands in a lock."""
+    found = subprocess.run(['bash', 'benchmarks/device_wheels.sh', 'list'], cwd=ROOT, capture_output=True, text=True)
+    pins = found.stdout.split()
+    assert found.returncode == 0 and len(pins) > 15 and all('==' in pin for pin in pins), found.stderr

@@ -23,29 +23,34 @@ class DenoisingLoss:
         condition_dropout: probability, an image, of training on the empty condition instead; images without
             annotations can then be trained on beside the others, whose condition is empty too.
         foreground: `weight` and `power` of `foreground_weights`; by default all pixels weigh alike.
+        noises: drawn for each image in each step, with a timestep and hidden classes each. Several fill a GPU where
+            reading images is what takes the time.
 
     Raises:
-        ValueError: an unknown norm, or a foreground where conditions have no boxes.
+        ValueError: an unknown norm, a foreground where conditions have no boxes, or no noise.
     """
 
     def __init__(self, generator: ConditionalGenerator, norm: str = 'l2', space: str | None = None,
                  timestep_exponent: float = 1.0, class_dropout: float = 0.0, condition_dropout: float = 0.0,
-                 foreground: dict | None = None):
+                 foreground: dict | None = None, noises: int = 1):
         if norm not in NORMS:
             raise ValueError(f"Unknown norm '{norm}': use one of {', '.join(NORMS)}.")
         if foreground and not generator.vocabulary.has_objects:
             raise ValueError('A class has no box, so nothing is foreground: leave out `foreground`.')
+        if noises < 1:
+            raise ValueError(f'A step draws at least one noise for an image, got noises={noises}.')
         self.generator, self.norm = generator, NORMS[norm]
         self.space = space or generator.prediction_type
         self.timestep_exponent, self.class_dropout = timestep_exponent, class_dropout
-        self.condition_dropout, self.foreground = condition_dropout, foreground
+        self.condition_dropout, self.foreground, self.noises = condition_dropout, foreground, noises
 
     def __call__(self, latents: Tensor, ids: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """Latents (N, c, h, w) and token ids (N, L) -> scalar."""
-        schedule = self.generator.schedule
-        u = torch.rand(len(latents), generator=rng).to(latents.device)
+        schedule, device = self.generator.schedule, latents.device if rng is None else rng.device
+        latents, ids = latents.repeat(self.noises, 1, 1, 1), ids.repeat(self.noises, 1)
+        u = torch.rand(len(latents), generator=rng, device=device).to(latents.device)
         t = (schedule.num_steps * u ** self.timestep_exponent).long()
-        noise = torch.randn(latents.shape, generator=rng).to(latents)
+        noise = torch.randn(latents.shape, generator=rng, device=device).to(latents)
         seen = self.generator.hide_classes(ids, self.class_dropout, rng)
         if self.condition_dropout:
             which = (torch.rand(len(ids), generator=rng) < self.condition_dropout).to(ids.device)

@@ -48,6 +48,9 @@ def test_accuracy_after_so_many_evaluations_follows_the_trace():
     records = [record(3, [3, 0], [(5, 0.2, [1]), (9, 0.1, [3])]), record(4, [4, 0], [(7, 0.2, [4])])]
     assert accuracy_after(records, np.array([0, 5, 7, 8, 9, 99])).tolist() == [0, 0, 50, 50, 100, 100]
     assert accuracy_after(RECORDS, np.zeros(1)).tolist() == [50]
+    prompts = [record(1, [1, 0], [(5, 0.2, [1]), (9, 0.1, [5])])]  # conditions 3, 4 and 5 mean class 1
+    assert accuracy_after(prompts, np.array([5, 9]), per_class=3).tolist() == [0, 100]
+    assert accuracy_after(RECORDS, np.zeros(1), per_class=3).tolist() == [50]
 
 
 def test_a_report_compares_all_methods_on_the_images_that_they_share():
@@ -135,6 +138,19 @@ def test_the_cheapest_stages_within_the_slack_are_chosen():
     worse = choose(errors, truth, slack=25.0)[0]
     assert worse['pairs'] == [1] and worse['nfe'] == worse['most_nfe'] == 12 and worse['accuracy_top1'] == 75
     assert losses(errors, truth) == dict(images=4, exhaustive_top1=100.0, half_bank_differs=0.0)
+
+
+def test_a_class_of_several_conditions_is_its_best_one():
+    """Three prompts a class; the halves of the bank prefer different prompts of the true one."""
+    from tune_stages import choose, losses
+    errors = torch.full((2, 12, 4), 2.0)
+    truth = torch.tensor([1, 3])
+    for image, label in enumerate(truth):
+        errors[image, 3 * label + 1, 0::2] = 1.0
+        errors[image, 3 * label + 2, 1::2] = 1.1
+    assert losses(errors, truth, per_class=3) == dict(images=2, exhaustive_top1=100.0, half_bank_differs=0.0)
+    assert losses(errors, truth, per_class=1)['half_bank_differs'] == 50
+    assert choose(errors, truth, 0.0, per_class=3)[0]['accuracy_top1'] == 100
 
 
 def test_other_objectives_are_read_from_the_same_errors():

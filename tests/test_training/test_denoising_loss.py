@@ -87,6 +87,18 @@ def test_a_dropped_class_is_the_null_class():
     assert ClassVocabulary(3).dropped(ids, torch.tensor([False, True])).tolist() == [[2], [3]]
 
 
+def test_several_noises_are_the_mean_over_the_repeated_images():
+    x0, ids = torch.randn(3, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)), layouts()
+    settings = dict(class_dropout=0.5, timestep_exponent=0.5)
+    generator, repeated = Recording(), Recording()
+    found = DenoisingLoss(generator, noises=4, **settings)(x0, ids, torch.Generator().manual_seed(1))
+    expected = DenoisingLoss(repeated, **settings)(
+        torch.cat([x0] * 4), torch.cat([ids] * 4), torch.Generator().manual_seed(1))
+    assert torch.equal(found, expected) and torch.equal(generator.seen, repeated.seen) and len(generator.seen) == 12
+    with pytest.raises(ValueError, match='at least one noise for an image, got noises=0'):
+        DenoisingLoss(generator, noises=0)
+
+
 def test_classes_have_no_foreground():
     with pytest.raises(ValueError, match='A class has no box, so nothing is foreground'):
         DenoisingLoss(Recording(ClassVocabulary(3)), foreground=dict(weight=2.0, power=0.2))

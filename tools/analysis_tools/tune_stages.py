@@ -12,7 +12,6 @@ SLACK points of it, the cheapest first.
 import argparse
 import itertools
 import json
-import sys
 from dataclasses import asdict
 from typing import Iterator
 
@@ -65,10 +64,13 @@ def races(num_pairs: int, num_classes: int, most: int = 3) -> Iterator[Race]:
         yield Race(ladder, decided=decided)
 
 
-def choose(errors: Tensor, truth: Tensor, slack: float) -> list[dict]:
-    """Stages whose top-1 is within `slack` points of the exhaustive search's, the cheapest first."""
+def choose(errors: Tensor, truth: Tensor, slack: float, per_class: int = 1) -> list[dict]:
+    """Stages whose top-1 is within `slack` points of the exhaustive search's, the cheapest first.
+
+    Of each class there are the errors of `per_class` conditions, and the stages keep conditions.
+    """
     def accuracy(answers: Tensor) -> float:
-        return 100 * float((answers == truth).double().mean())
+        return 100 * float((answers // per_class == truth).double().mean())
     least = accuracy(errors.mean(dim=2).argmin(dim=1)) - slack
     found = []
     for race in races(errors.shape[2], errors.shape[1]):
@@ -79,15 +81,15 @@ def choose(errors: Tensor, truth: Tensor, slack: float) -> list[dict]:
     return sorted(found, key=lambda item: (item['nfe'], -item['accuracy_top1']))
 
 
-def losses(errors: Tensor, truth: Tensor) -> dict[str, float]:
-    """The exhaustive search's accuracy, and in percent how often each half of the bank gives another answer."""
-    best = errors.mean(dim=2).argmin(dim=1)
-    halves = [errors[:, :, start::2].mean(dim=2).argmin(dim=1) for start in (0, 1)]
+def losses(errors: Tensor, truth: Tensor, per_class: int = 1) -> dict[str, float]:
+    """The exhaustive search's accuracy, and in percent how often each half of the bank gives another class."""
+    best, *halves = (part.mean(dim=2).argmin(dim=1) // per_class
+                     for part in (errors, errors[:, :, 0::2], errors[:, :, 1::2]))
     return dict(images=len(truth), exhaustive_top1=100 * float((best == truth).double().mean()),
                 half_bank_differs=100 * float(torch.stack([half != best for half in halves]).double().mean()))
 
 
-def by_objective(errors: Tensor, truth: Tensor, likelihood: Likelihood) -> dict[str, float]:
+def by_objective(errors: Tensor, truth: Tensor, likelihood: Likelihood, per_class: int = 1) -> dict[str, float]:
     """The exhaustive search's top-1 in percent for every weighting and range of t, as far as the bank covers it."""
     schedule, t = likelihood.generator.schedule, likelihood.bank.timesteps
     reached = {}
@@ -96,19 +98,17 @@ def by_objective(errors: Tensor, truth: Tensor, likelihood: Likelihood) -> dict[
         if not bool(inside.any()):
             continue
         weight = (schedule.error_weight(t, space) / likelihood.weight * inside).cpu()
-        best = (errors * weight).sum(dim=2).argmin(dim=1)
+        best = (errors * weight).sum(dim=2).argmin(dim=1) // per_class
         reached[f'{space} [{low}, {high})'] = 100 * float((best == truth).double().mean())
     return reached
 
 
 def all_errors(config: Config, checkpoint: str, images: int, batch_size: int) -> tuple[Tensor, Tensor, Likelihood]:
-    """Errors of all classes on all pairs, (N, C, P), the true classes, (N,), and the objective."""
+    """Errors of all conditions on all pairs, (N, C T, P), the true classes, (N,), and the objective."""
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         dataset = DATASETS.build(config.tuning_dataset)
     guard_loading()
     model = get_model(config, pretrained=checkpoint, device='cuda:0' if torch.cuda.is_available() else 'cpu')
-    if model.backbone.vocabulary.per_class > 1:
-        sys.exit('Stages are chosen for one condition a class: convert the generator with a single --prompt.')
     classes, errors, truth = model.backbone.vocabulary.class_ids, [], []
     for part in torch.arange(images).split(batch_size):
         data = model.data_preprocessor(default_collate([dataset[int(index)] for index in part]))
@@ -133,8 +133,10 @@ def main() -> None:
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options)
     errors, truth, likelihood = all_errors(config, args.checkpoint, args.images, args.batch_size)
-    print(json.dumps(dict(losses(errors, truth), top1_by_objective=by_objective(errors, truth, likelihood),
-                          stages=choose(errors, truth, args.slack)[:5]), indent=2))
+    per_class = likelihood.generator.vocabulary.per_class
+    print(json.dumps(dict(losses(errors, truth, per_class),
+                          top1_by_objective=by_objective(errors, truth, likelihood, per_class),
+                          stages=choose(errors, truth, args.slack, per_class)[:5]), indent=2))
 
 
 if __name__ == '__main__':
