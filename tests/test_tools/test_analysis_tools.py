@@ -293,8 +293,10 @@ def test_runs_are_compared_on_the_same_images_alone(tmp_path, monkeypatch, capsy
             log.begin(images=3, annotations=None)
             for image, content in enumerate(contents):
                 metas = {} if content == 'z' else dict(inversion=dict(ids=[image], energy=0.5))
-                log.append(dict(image=image, content=content, found=dict(fields={}, metas=metas), time=0.0))
-    said = dict(b='1 images, the same tokens in 100.0 %', c='no inversion of an image in common')
+                log.append(dict(image=image, content=content, found=dict(fields={}, metas=metas), time=0.0,
+                                nfe=float(name == 'a')))
+    said = dict(b='1 images, the same tokens in 100.0 %, the same boxes and labels in 100.0 %, as many evaluations in '
+                  '0.0 %, energies at most 0.0', c='no inversion of an image in common')
     for other, sentence in said.items():
         monkeypatch.setattr(sys, 'argv', ['', str(tmp_path / 'a'), str(tmp_path / other)])
         with pytest.raises(SystemExit) as end:
