@@ -1,5 +1,6 @@
 """A detector small enough to test everything around it."""
 import json
+import signal
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,12 @@ ROOT = Path(__file__).resolve().parents[1]
 def device(request):
     """Every device that a computation must give the same result on; `pytest -m cuda` runs the GPU's share."""
     return request.param
+
+
+def pytest_configure():
+    # Jobs that a shell starts in the background ignore SIGINT, and so do all their children.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
