@@ -288,15 +288,21 @@ def test_tuning_images_are_those_of_the_config(chosen, sentence, monkeypatch):
 def test_runs_are_compared_on_the_same_images_alone(tmp_path, monkeypatch, capsys):
     """Not on others that have the same ids, nor where nothing was searched."""
     import same_answers
-    for name, contents in dict(a='xyz', b='xqz', c='rst').items():
+
+    def found(edge, metas):
+        tensors = dict(bboxes=[[0.0, 0.0, edge, 9.0]], scores=[0.5], labels=[1])
+        return dict(fields=dict(pred_instances=dict(instances={
+            name: dict(tensor=values) for name, values in tensors.items()})), metas=metas)
+    for name, contents in dict(a='xyz', b='xqz', c='rst', d='xyz').items():
         with closing(RecordLog(tmp_path / name / 'records', {})) as log:
             log.begin(images=3, annotations=None)
             for image, content in enumerate(contents):
                 metas = {} if content == 'z' else dict(inversion=dict(ids=[image], energy=0.5))
-                log.append(dict(image=image, content=content, found=dict(fields={}, metas=metas), time=0.0,
-                                nfe=float(name == 'a')))
+                log.append(dict(image=image, content=content, time=0.0, nfe=float(name == 'a'),
+                                found=found(8.0 if name + content == 'dy' else 7.0, metas)))
     said = dict(b='1 images, the same tokens in 100.0 %, the same boxes and labels in 100.0 %, as many evaluations in '
-                  '0.0 %, energies at most 0.0', c='no inversion of an image in common')
+                  '0.0 %, energies at most 0.0', d='the same boxes and labels in 50.0 %',
+                c='no inversion of an image in common')
     for other, sentence in said.items():
         monkeypatch.setattr(sys, 'argv', ['', str(tmp_path / 'a'), str(tmp_path / other)])
         with pytest.raises(SystemExit) as end:

@@ -9,8 +9,8 @@ from dive_mmdet.compat import cpu_products
 class ShortAttention:
     """diffusers' fused attention, but on a CPU in bfloat16 its plain one.
 
-    For some hundred tokens two products around a softmax then take 0.6 of the fused kernel's time, and with the
-    backward a third (`benchmarks/attention.py`).
+    For some hundred tokens two products around a softmax then take less time, the backward's above all
+    (`benchmarks/attention.py`; figures in docs/design.md).
     """
 
     def __init__(self):
