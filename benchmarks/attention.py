@@ -8,16 +8,17 @@ every size is a run of its own.
 """
 import argparse
 import statistics
+import sys
 import time
 
 import dive_mmdet.threads  # noqa: F401  before torch
 
 import torch
 from diffusers.models.attention_processor import AttnProcessor2_0
-from mmengine.config import Config
 from torch import nn
 
 from dive_mmdet.diffusion.compiling import compile_in_place, compiled_settings
+from dive_mmdet.engine.configured import load_config
 from dive_mmdet.registry import MODELS
 
 
@@ -50,7 +51,10 @@ def main() -> None:
     parser.add_argument('--rounds', type=int, default=10)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    config = Config.fromfile(args.config).model.backbone.denoiser
+    try:
+        config = load_config(args.config).model.backbone.denoiser
+    except FileNotFoundError as error:
+        sys.exit(error.args[0])
     side = config.sample_size
     inputs = (torch.randn(args.batch, config.channels, side, side), torch.randint(1000, (args.batch,)), None,
               torch.randn(args.batch, config.condition_channels, side, side))

@@ -11,6 +11,7 @@ ends in time all the same. The averaged weights go to OUT in half precision, wit
 import argparse
 import json
 import math
+import sys
 import tempfile
 import time
 from copy import deepcopy
@@ -88,11 +89,15 @@ def main() -> None:
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='KEY=VALUE of the config')
     args = parser.parse_args()
     begin = time.perf_counter()
-    config = load_config(args.config, {
+    options = {
         'train_dataloader.batch_size': args.images, 'train_dataloader.num_workers': args.workers,
         'train_dataloader.persistent_workers': args.workers > 0, 'model.loss.noises': args.noises,
         'model.precision': 'bfloat16', 'model.backbone.compile': torch.cuda.is_available(),
-        'optim_wrapper.optimizer.lr': args.lr, **args.cfg_options})
+        'optim_wrapper.optimizer.lr': args.lr, **args.cfg_options}
+    try:
+        config = load_config(args.config, options)
+    except (FileNotFoundError, KeyError) as error:
+        sys.exit(error.args[0])
     with tempfile.TemporaryDirectory() as folder:
         step = trained(config, args.first_steps, f'{folder}/first', check=False).seconds_per_step()
         left = args.seconds - RESERVE - (time.perf_counter() - begin)
