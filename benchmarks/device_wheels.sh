@@ -43,8 +43,12 @@ install() {
     "$python" -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
         >"$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/parent.pth"
     "$venv/bin/python" -m pip install -q --no-index --no-deps --no-compile "$wheels"/*.whl
-    # mmpretrain takes PYTHON's transformers 5 for what its multimodal models need, and then does not import.
-    echo 'WITH_MULTIMODAL = False' >>"$(echo "$venv"/lib/python*/site-packages/mmpretrain/utils/dependency.py)"
+    # mmpretrain takes PYTHON's transformers 5 for what its multimodal models need, and then does not import. Where
+    # PYTHON has mmpretrain already, nothing of it is in VENV.
+    local file
+    for file in "$venv"/lib/python*/site-packages/mmpretrain/utils/dependency.py; do
+        [[ ! -f $file ]] || echo 'WITH_MULTIMODAL = False' >>"$file"
+    done
     # pip finds the source of mmcv among the wheels, and ninja lies beside PYTHON; operators for a GPU that it sees
     # would take many minutes, and nothing here calls them.
     PATH=$(dirname "$python"):$PATH CUDA_VISIBLE_DEVICES= PIP_NO_INDEX=1 PIP_FIND_LINKS=$wheels MAX_JOBS=$(nproc) \
