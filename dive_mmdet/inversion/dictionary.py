@@ -61,8 +61,12 @@ class Dictionary:
         Returns:
             (B, F) indices of boxes.
         """
+        return self.apart(self.ranks(posterior, images, ids), count, nms_iou)
+
+    def apart(self, ranks: Tensor, count: int, nms_iou: float) -> Tensor:
+        """The boxes of highest rank, as `best` chooses them, (B, G) -> (B, F)."""
         from mmdet.structures.bbox import bbox_overlaps  # not needed where layouts are not searched
-        ranks, picks = self.ranks(posterior, images, ids), []
+        ranks, picks = ranks.clone(), []
         for _ in range(min(count, len(self.boxes))):
             pick = ranks.argmax(dim=1)
             picks.append(pick)

@@ -102,12 +102,16 @@ class LayoutInverter:
         boxes, classes = self.boxes, ChangeClasses(self.classes.rungs, self.classes.keep, self.likely)
         step = StepSides(bounds, steps(boxes.longest), boxes.pairs, (boxes.pairs,), 1)
         move = InTurn([step], boxes.rounds)
-        scan = [MoveSides(bounds, (steps(boxes.scan),), (boxes.scan_pairs,))] if boxes.scan else []
+
+        def scan(part: float) -> list[MoveSides]:
+            return [MoveSides(bounds, (steps(part),), (boxes.scan_pairs,))] if part else []
         self.add_objects = AddObjects(self.dictionary, self.add, InTurn([move, classes, move]))
         self.rearrange_objects = RearrangeObjects(self.dictionary, self.rearrange, bounds,
-                                                  InTurn([*scan, move, classes, move]))
+                                                  InTurn([*scan(boxes.scan), move, classes, move]))
         self.polish = InTurn([move, classes, move])
-        self.reclassify = Reclassify(self.classes, self.likely, move)
+        self.reclassify = Reclassify(self.classes, self.likely, InTurn([*scan(self.classes.scan), move]))
+        sizes = tuple(steps(part) for part in boxes.axes)
+        self.settle = InTurn([MoveSides(bounds, sizes, boxes.axes_rungs, keep=3, axes=True)] if sizes else [])
         self.last_steps = InTurn([MoveSides(bounds, (1,), self.rescore.rungs, self.rescore.doubt)],
                                  self.rescore.rounds)
 
@@ -124,7 +128,8 @@ class LayoutInverter:
                 break
             for move in (self.polish, self.add_objects, remove_objects):
                 self._note(state, trace, move(state, rows))
-        self._note(state, trace, self.reclassify(state, torch.arange(len(state))))
+        for move in (self.reclassify, self.settle):
+            self._note(state, trace, move(state, torch.arange(len(state))))
 
     def _conclude(self, state: SearchState, trace: Trace) -> Inversion:
         """Classes settled by the evidence of all of them, and what is known about the answer."""

@@ -259,7 +259,9 @@ def test_a_budget_must_pay_for_the_empty_layout():
     (dict(add=dict(keep=0)), '`model.inverter.add.keep` is 0: give a whole number of 1 or more.'),
     (dict(rescore=dict(class_pairs=1.5)), '`model.inverter.rescore.class_pairs` is 1.5: give a whole number'),
     (dict(pairs=0), '`model.inverter.pairs` is 0: give a whole number of 1 or more.'),
-    (dict(classes=dict(rungs=[8, 4])), '`model.inverter.classes.rungs` compares on more and more pairs, got')])
+    (dict(classes=dict(rungs=[8, 4])), '`model.inverter.classes.rungs` compares on more and more pairs, got'),
+    (dict(boxes=dict(axes_rungs=[8, 2])), '`model.inverter.boxes.axes_rungs` compares on more and more pairs, got'),
+    (dict(boxes=dict(axes=[0.0])), '`model.inverter.boxes.axes` is [0.0]: give parts of the side')])
 def test_a_setting_that_is_none_is_refused(changes, sentence):
     with pytest.raises(ValueError) as error:
         search(**changes)

@@ -5,6 +5,8 @@ from helpers.painting import PaintingGenerator, objects_of
 
 from dive_mmdet.inversion import LayoutInverter
 from dive_mmdet.inversion.moves import SIDE_MOVES, move_boxes
+from dive_mmdet.inversion.search.boxes import axis_moves
+from dive_mmdet.inversion.search.objects import unknown
 from dive_mmdet.inversion.trace import Trace
 
 WHOLE = (1, 2, 2, 8, 12)
@@ -128,6 +130,37 @@ def test_of_the_candidates_the_best_is_added_whatever_its_rank(candidates):
     assert objects_of(generator, state.ids[0]) == {(1, *boxes[candidates - 1].tolist())}
 
 
+def test_a_sweep_asks_every_anchor_that_no_object_touches():
+    """In fewer evaluations than anchors, as each alone would answer."""
+    generator = PaintingGenerator()
+    there = (2, 1, 1, 6, 6)
+    inverter, state = ready(generator, [there, (1, 8, 8, 14, 14)], [there], add=dict(sweep=2))
+    before = int(state.posterior.nfe)
+    swept = inverter.add_objects._swept(state, ROW)[0]
+    boxes, any_class = inverter.dictionary.boxes, generator.vocabulary.any_class
+    assert int(state.posterior.nfe) - before < 2 * len(boxes)
+    pairs = torch.arange(2)
+    empty = state.posterior.error_maps(ROW, state.ids, pairs).mean()
+    for box, gain in zip(boxes.tolist(), swept.tolist()):
+        touches = box[0] < 6 and box[1] < 6 and box[2] > 1 and box[3] > 1
+        assert touches == (gain == -float('inf'))
+        if not touches:
+            ids = state.ids.clone()
+            generator.vocabulary.objects(ids)[0, 1] = unknown(state, torch.tensor(box))
+            assert generator.vocabulary.objects(ids)[0, 1, 0] == any_class
+            assert gain == pytest.approx(float(empty - state.posterior.error_maps(ROW, ids, pairs).mean()), abs=1e-6)
+
+
+def test_a_sweep_finds_what_the_dictionary_does_not():
+    generator = PaintingGenerator()
+    inverter, state = ready(generator, [(1, 2, 2, 8, 8)], [], add=dict(sweep=1, candidates=4))
+    inverter.add_objects.dictionary.best = None
+    assert bool(inverter.add_objects(state, ROW)) and objects_of(generator, state.ids[0]) == {(1, 2, 2, 8, 8)}
+    full = generator.layout(*[(1, 0, 0, 16, 16)])[None]
+    _, state = ready(generator, [(1, 0, 0, 16, 16)], [(1, 0, 0, 16, 16)])
+    assert torch.equal(state.ids, full) and not bool(inverter.add_objects(state, ROW))  # no anchor is left
+
+
 def test_an_object_that_costs_less_than_nothing_is_added_wherever_there_is_room():
     """What it gains may be less than nothing by as much, on the first rung too."""
     generator = PaintingGenerator()
@@ -142,6 +175,49 @@ def test_classes_are_not_asked_about_where_none_may_be_tried(beam):
     before = int(state.posterior.nfe)
     assert bool(inverter.reclassify(state, ROW)) == bool(beam)
     assert (int(state.posterior.nfe) > before) == bool(beam)
+
+
+class Turning(PaintingGenerator):
+    """Boxes whose width is two pixels off 6 paint the negative, so that every such step of a single side loses."""
+
+    def paint(self, rows):
+        objects = self.vocabulary.objects(rows.transpose(1, 2)).permute(0, 2, 3, 1)
+        width = (objects[..., 2, 0] - objects[..., 1, 0]) * self.size                 # (B, K)
+        single = rows[:, :3 * self.vocabulary.num_objects].unflatten(1, (-1, 3)).flatten(0, 1)
+        painted = super().paint(torch.cat([single, self.embed(self.vocabulary.empty())[3:].expand(
+            len(single), -1, -1)], dim=1)).unflatten(0, width.shape)
+        return (painted * torch.cos(torch.pi / 2 * (width - 6))[..., None, None, None]).sum(dim=1)
+
+
+def test_a_box_beside_its_object_moves_both_sides_of_an_axis():
+    truth = (1, 6, 3, 12, 9)
+    for sizes, found in (([], (1, 4, 3, 10, 9)), ([1 / 8], truth)):
+        inverter, state = ready(Turning(), [truth], [(1, 4, 3, 10, 9)], boxes=dict(axes=sizes, axes_rungs=[2, 4]))
+        assert bool(inverter.settle(state, ROW)) == bool(sizes)
+        assert objects_of(state.posterior.generator, state.ids[0]) == {found}
+
+
+def test_both_axes_of_a_box_move_at_once():
+    inverter, state = ready(PaintingGenerator(), [(1, 4, 4, 10, 12)], [(1, 2, 6, 8, 14)], boxes=dict(axes=[1 / 8]))
+    inverter.settle(state, ROW)
+    assert objects_of(state.posterior.generator, state.ids[0]) == {(1, 4, 4, 10, 12)}
+
+
+def test_axes_move_by_every_two_steps():
+    steps = [-5, -2, 0, 2, 5]
+    brute = {move for a in steps for b in steps if (a, b) != (0, 0) for move in ((a, 0, b, 0), (0, a, 0, b))}
+    moves = axis_moves((2, 5)).tolist()
+    assert len(moves) == len(brute) == 48 and set(map(tuple, moves)) == brute
+
+
+def test_a_class_gets_the_box_that_suits_it_beyond_the_reach_of_small_steps():
+    """Where class and box are wrong together, the true class gains nothing before the box has moved."""
+    generator = PaintingGenerator()
+    for scan, found in ((0.0, (0, 2, 2, 13, 12)), (1 / 4, (1, 2, 2, 8, 12))):
+        inverter, state = ready(generator, [(1, 2, 2, 8, 12)], [(0, 2, 2, 13, 12)], boxes=dict(rounds=1),
+                                classes=dict(scan=scan, reach=10.0))
+        assert bool(inverter.reclassify(state, ROW)) == bool(scan)
+        assert objects_of(generator, state.ids[0]) == {found}
 
 
 def test_the_last_look_renames_and_removes():

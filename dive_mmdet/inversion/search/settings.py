@@ -27,13 +27,15 @@ class Add:
     """New objects.
 
     Attributes:
-        candidates: anchors that the dictionary proposes for an image at a time.
+        candidates: anchors that are proposed for an image at a time.
         nms_iou: two of them overlap by at most this.
         rungs: first pairs of the bank on which they are compared, ascending.
         keep: so many of an image go on from a rung to the next.
         area_exponent: objects are taken in the order of gain over area to this power; by gain alone one box over two
             neighbours would come before each of them.
         classes: where there are no more than so many, a new object is also offered with each of them.
+        sweep: anchors that no object touches are ranked by what they gain as objects of unknown class on so many first
+            pairs of the bank, all of them asked together; 0: the dictionary ranks all anchors.
     """
     candidates: int = 16
     nms_iou: float = 0.5
@@ -41,6 +43,7 @@ class Add:
     keep: int = 8
     area_exponent: float = 0.6
     classes: int = 0
+    sweep: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,17 @@ class Boxes:
         rounds: of steps, at most.
         scan: single sides of a new box are first moved by this part of the image's side; 0 leaves that out.
         scan_pairs: on which those are compared.
+        axes: before the last look the two sides of an axis are moved together by these parts of the image's side, in
+            all combinations; none leaves that out.
+        axes_rungs: first pairs of the bank on which those are compared, ascending.
     """
     longest: float = 1 / 32
     pairs: int = 4
     rounds: int = 4
     scan: float = 1 / 16
     scan_pairs: int = 2
+    axes: tuple[float, ...] = ()
+    axes_rungs: tuple[int, ...] = (2, 8)
 
 
 @dataclass(frozen=True)
@@ -71,12 +79,14 @@ class Classes:
         keep: so many of an object go on from a rung to the next.
         beam: so many other classes of an object are tried with boxes that suit them.
         reach: energy that moving a box may gain; classes further behind are not tried.
+        scan: to suit a class, single sides are first moved by this part of the image's side; 0 leaves that out.
         shortlist: settings of `Shortlist`.
     """
     rungs: tuple[int, ...] = (4, 8)
     keep: int = 3
     beam: int = 2
     reach: float = 0.0005
+    scan: float = 0.0
     shortlist: Mapping = field(default_factory=dict)
 
 
@@ -146,10 +156,14 @@ def group(kind: type, settings: Mapping, name: str):
         wrong = f'has no setting `{unknown[0]}`' if unknown else f'lacks `{missing[0]}`'
         raise ValueError(f'`model.inverter.{name}` {wrong}: it has {", ".join(sorted(known))}.')
     built = kind(**settings)
-    rungs = list(getattr(built, 'rungs', (1,)))
-    if not rungs or rungs != sorted(set(rungs)) or rungs[0] < 1:
-        raise ValueError(f'`model.inverter.{name}.rungs` compares on more and more pairs, got {rungs}: give ascending '
-                         'numbers from 1.')
+    for key in known & {'rungs', 'axes_rungs'}:
+        rungs = list(getattr(built, key))
+        if not rungs or rungs != sorted(set(rungs)) or rungs[0] < 1:
+            raise ValueError(f'`model.inverter.{name}.{key}` compares on more and more pairs, got {rungs}: give '
+                             'ascending numbers from 1.')
+    if not all(0 < part <= 1 for part in getattr(built, 'axes', ())):
+        raise ValueError(f'`model.inverter.{name}.axes` is {built.axes!r}: give parts of the side of the image, above '
+                         '0 and at most 1.')
     if not getattr(built, 'doubt', 0) >= 0:
         raise ValueError(f'`model.inverter.{name}.doubt` is {built.doubt!r}: give standard errors, 0 or more.')
     for key in known & AT_LEAST_ONE:
