@@ -14,5 +14,5 @@ sides = (0.09, 0.18)  # longer sides of the smallest and the largest objects, as
 iterations = 6000  # of the generator, 32 images each
 precision = 'bfloat16'  # of the networks' products: faster where the CPU has AVX512-BF16; 'float32' where it has not
 compiled = True  # networks by the C++ compiler: minutes at the start of a run, less time for an evaluation
-object_cost = 0.0004  # energy that an object must be worth; tools/misc/measure_costs.py measures both on `val`
+object_cost = 0.00028  # energy that an object must be worth; tools/misc/measure_costs.py measures both on `val`
 prior_weight = 0.0  # of p(layout) in the search; 0 leaves it out

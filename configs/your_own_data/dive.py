@@ -14,9 +14,10 @@ model = dict(
         # ---- sometimes changed: groups of settings, see dive_mmdet/inversion/search/settings.py ----
         # Ratios are width over height in the square that images are resized to.
         anchors=dict(scales=scales, ratios=[1.0, 0.5, 2.0], overlap=0.3, min_side=_base_.min_side / _base_.image_size),
-        add=dict(candidates=32, keep=16, rungs=(2, 4)),
-        boxes=dict(pairs=2, scan_pairs=1),
-        classes=dict(rungs=(2, 4), reach=_base_.object_cost),  # energy that a better box may bring a class
+        add=dict(candidates=32, keep=16, rungs=(2, 4), sweep=1),
+        boxes=dict(pairs=2, rounds=2, scan_pairs=1, axes=(1 / 48, 1 / 24)),
+        # `reach`: energy that a better box may bring a class; the box of a wrong class is wrong too.
+        classes=dict(rungs=(2, 4), beam=1, reach=4 * _base_.object_cost, scan=1 / 32),
         rearrange=dict(rungs=(2, 4), rounds=1),
         rescore=dict(rungs=(4, 8))),
     objective=dict(_base_.energy, num_pairs=8, precision=_base_.precision),
