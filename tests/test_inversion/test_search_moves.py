@@ -158,7 +158,7 @@ def test_a_sweep_finds_what_the_dictionary_does_not():
     assert bool(inverter.add_objects(state, ROW)) and objects_of(generator, state.ids[0]) == {(1, 2, 2, 8, 8)}
     full = generator.layout(*[(1, 0, 0, 16, 16)])[None]
     _, state = ready(generator, [(1, 0, 0, 16, 16)], [(1, 0, 0, 16, 16)])
-    assert torch.equal(state.ids, full) and not bool(inverter.add_objects(state, ROW))  # no anchor is left
+    assert not bool(inverter.add_objects(state, ROW)) and torch.equal(state.ids, full)  # no anchor is left
 
 
 def test_an_object_that_costs_less_than_nothing_is_added_wherever_there_is_room():
